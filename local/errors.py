@@ -1,0 +1,47 @@
+"""What can go wrong with the embedded engine. The message of each is meant for the terminal.
+
+EngineError
+├── FolderInUseError      another `iiifq up` holds the data folder
+├── PortTakenError        a port cannot be listened on
+├── TemporalMissingError  the Temporal CLI is nowhere, and could not be had
+└── ChildFailedError      a program does not start, or does not stay up
+"""
+
+from pathlib import Path
+
+LAST_LINES = 12
+
+
+class EngineError(Exception):
+    """The embedded engine cannot run; the message says why and what to do."""
+
+
+class FolderInUseError(EngineError):
+    """Another `iiifq up` holds the data folder."""
+
+
+class PortTakenError(EngineError):
+    """A port cannot be listened on."""
+
+
+class TemporalMissingError(EngineError):
+    """The Temporal CLI is nowhere, and could not be had."""
+
+
+class ChildFailedError(EngineError):
+    """A program does not start, or does not stay up; quotes the end of its log."""
+
+    def __init__(self, name: str, what: str, log: Path) -> None:
+        lines = last_lines(log)
+        quoted = "\n".join(f"  {line}" for line in lines) or "  (empty)"
+        super().__init__(f"{name} {what}; the end of its log, {log}:\n{quoted}")
+        self.name = name
+
+
+def last_lines(log: Path, count: int = LAST_LINES) -> list[str]:
+    """The last lines of a log, from at most its last 16 KiB; none if it does not exist."""
+    if not log.exists():
+        return []
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 16 * 1024))
+        return file.read().decode(errors="replace").splitlines()[-count:]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local import launch
-from local.errors import ChildFailedError
+from local.errors import ChildFailed
 
 CHECK_INTERVAL_S = 0.1
 LOG_LIMIT = 20 * 1024 * 1024
@@ -69,13 +69,13 @@ def start(child: Child) -> Process:
 
 
 async def answer(child: Child, process: Process, seconds: float) -> None:
-    """Returns at the child's first answer; ChildFailedError if it ends before, or is too slow."""
+    """Returns at the child's first answer; ChildFailed if it ends before, or is too slow."""
     deadline = time.monotonic() + seconds
     while not await child.alive():
         if process.poll() is not None:
-            raise ChildFailedError(child.name, f"ended at its start ({ending(process)})", child.log)
+            raise ChildFailed(child.name, f"ended at its start ({ending(process)})", child.log)
         if time.monotonic() > deadline:
-            raise ChildFailedError(child.name, f"did not answer within {seconds:g} s", child.log)
+            raise ChildFailed(child.name, f"did not answer within {seconds:g} s", child.log)
         await asyncio.sleep(CHECK_INTERVAL_S)
 
 
@@ -87,18 +87,45 @@ def ending(process: Process) -> str:
     return f"exit {code}" if code >= 0 else signal.Signals(-code).name
 
 
-def ask_to_stop(process: Process, stop_signal: signal.Signals) -> None:
-    """Sends the signal, and wakes a process that SIGSTOP holds so that it can follow it."""
-    if process.poll() is None:
-        process.send_signal(stop_signal)
-        process.send_signal(signal.SIGCONT)
-
-
 def stop(child: Child, process: Process) -> None:
     """Stops the program: its signal, its grace, SIGKILL."""
-    ask_to_stop(process, child.stop_signal)
+    if process.poll() is not None:
+        return
+    process.send_signal(child.stop_signal)
+    process.send_signal(signal.SIGCONT)  # what SIGSTOP holds cannot follow the signal
     try:
         process.wait(child.grace)
     except subprocess.TimeoutExpired:
-        process.kill()
+        kill(process)
         process.wait()
+
+
+def kill(process: Process) -> None:
+    """Kills the program with all of its process group."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def run_once(
+    name: str,
+    argv: tuple[str, ...],
+    log: Path,
+    *,
+    env: Mapping[str, str],
+    user: str = "",
+    given: bytes = b"",
+) -> None:
+    """Runs a program to its end, with `given` as its input. Raises ChildFailed."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        done = subprocess.run(
+            command(argv, user),
+            input=given,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **env},
+            start_new_session=True,
+            check=False,
+        )
+    if done.returncode:
+        raise ChildFailed(name, f"failed (exit {done.returncode})", log)

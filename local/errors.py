@@ -1,10 +1,10 @@
 """What can go wrong with the embedded engine. The message of each is meant for the terminal.
 
 EngineError
-├── FolderInUseError      another `iiifq up` holds the data folder
-├── PortTakenError        a port cannot be listened on
-├── TemporalMissingError  the Temporal CLI is nowhere, and could not be had
-└── ChildFailedError      a program does not start, or does not stay up
+├── FolderInUse      another `iiifq up` holds the data folder
+├── PortTaken        a port cannot be listened on
+├── TemporalMissing  the Temporal CLI is nowhere, and could not be had
+└── ChildFailed      a program does not start, or does not stay up
 """
 
 from pathlib import Path
@@ -16,19 +16,19 @@ class EngineError(Exception):
     """The embedded engine cannot run; the message says why and what to do."""
 
 
-class FolderInUseError(EngineError):
+class FolderInUse(EngineError):
     """Another `iiifq up` holds the data folder."""
 
 
-class PortTakenError(EngineError):
+class PortTaken(EngineError):
     """A port cannot be listened on."""
 
 
-class TemporalMissingError(EngineError):
+class TemporalMissing(EngineError):
     """The Temporal CLI is nowhere, and could not be had."""
 
 
-class ChildFailedError(EngineError):
+class ChildFailed(EngineError):
     """A program does not start, or does not stay up; quotes the end of its log."""
 
     def __init__(self, name: str, what: str, log: Path) -> None:

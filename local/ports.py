@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from local.errors import PortTakenError
+from local.errors import PortTaken
 
 # Below what Linux gives to outgoing connections (32768 and up), so that none of those sits on a
 # chosen port when a child is restarted on it.
@@ -25,7 +25,7 @@ class Wish:
 def claim(wishes: Iterable[Wish]) -> list[int]:
     """The ports to use, in order: those asked for, and free ones for 0.
 
-    Raises PortTakenError, which names the port and its option.
+    Raises PortTaken, which names the port and its option.
     """
     with ExitStack() as stack:
         sockets = [stack.enter_context(_listen(wish)) for wish in wishes]
@@ -46,13 +46,13 @@ def _listen(wish: Wish) -> socket.socket:
                 f"port {wish.port} of {wish.host} cannot be used ({error.strerror}); "
                 f"choose another with {wish.option}, 0 for any that is free"
             )
-            raise PortTakenError(message) from error
+            raise PortTaken(message) from error
     for _ in range(100):
         try:
             return _bound(wish.host, secrets.choice(CHOICE))
         except OSError as error:
             reason = error.strerror
-    raise PortTakenError(f"no free port found on {wish.host} ({reason}) for {wish.option}")
+    raise PortTaken(f"no free port found on {wish.host} ({reason}) for {wish.option}")
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 import psutil  # type: ignore[import-untyped]
 
-from local.child import Child, command
-from local.errors import ChildFailedError, EngineError
+from local.child import Child, run_once
+from local.errors import EngineError
 from local.health import postgres_answers
 
 DATABASE = "iiifq"
@@ -54,7 +54,7 @@ INITDB_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 def postgres(data: Path) -> Child:
     """Postgres for the data folder; makes what is missing there, its database included.
 
-    Raises ChildFailedError when the database cannot be made. Postgres refuses to run as root, so
+    Raises ChildFailed when the database cannot be made. Postgres refuses to run as root, so
     root's is run by the user `pgserver`, who is given passage through the folder's parents.
     """
     folder = data / "postgres"
@@ -140,25 +140,11 @@ def _initialise(folder: Path, programs: Path, user: str, log: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
     _private(new, user)
     initdb = (str(programs / "initdb"), *INITDB, *INITDB_LOCALE, "-D", str(new))
-    _run("initdb", initdb, user, log)
+    run_once("initdb", initdb, log, env=LOCALE, user=user)
     single = (str(programs / "postgres"), "--single", "-D", str(new), USER)
-    _run("postgres --single", single, user, log, Path(__file__).with_suffix(".sql").read_bytes())
+    sql = Path(__file__).with_suffix(".sql").read_bytes()
+    run_once("postgres --single", single, log, env=LOCALE, user=user, given=sql)
     new.rename(folder)
-
-
-def _run(name: str, argv: tuple[str, ...], user: str, log: Path, given: bytes = b"") -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        done = subprocess.run(
-            command(argv, user),
-            input=given,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **LOCALE},
-            check=False,
-        )
-    if done.returncode:
-        raise ChildFailedError(name, f"failed (exit {done.returncode})", log)
 
 
 def _private(folder: Path, user: str) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.child import Process, command
-from local.errors import TemporalMissingError, last_lines
+from local.errors import TemporalMissing, last_lines
 from local.notice import say
 
 VERSION = "1.5.1"  # later versions carry a `replace`, and do not install with `go install`
@@ -33,13 +33,11 @@ REMEDY = (
 def temporal_cli(setting: Path | None = None) -> Path:
     """The Temporal CLI: `IIIFQ_TEMPORAL_CLI`, PATH, the cache, the SDK's download, a build by Go.
 
-    Raises TemporalMissingError, whose message gives the remedy.
+    Raises TemporalMissing, whose message gives the remedy.
     """
     if setting is not None:
         if not os.access(setting, os.X_OK):
-            raise TemporalMissingError(
-                f"IIIFQ_TEMPORAL_CLI is {setting}, which is no program; {REMEDY}"
-            )
+            raise TemporalMissing(f"IIIFQ_TEMPORAL_CLI is {setting}, which is no program; {REMEDY}")
         return setting.resolve()
     if on_path := shutil.which("temporal"):
         return Path(on_path).resolve()
@@ -106,9 +104,7 @@ def _download(folder: Path) -> Path | None:
 def _build(folder: Path) -> Path:
     go = shutil.which("go") or next((place for place in GO_PLACES if Path(place).exists()), None)
     if go is None:
-        raise TemporalMissingError(
-            f"the Temporal CLI cannot be found, downloaded or built: {REMEDY}"
-        )
+        raise TemporalMissing(f"the Temporal CLI cannot be found, downloaded or built: {REMEDY}")
     say(f"building the Temporal CLI {VERSION} with {go}: 2 to 5 minutes, this once")
     log = folder / "build.log"
 
@@ -120,7 +116,7 @@ def _build(folder: Path) -> Path:
     code = _run(argv, {"GOBIN": str(folder)}, log, progress)
     if code:
         said = "\n".join(f"  {line}" for line in last_lines(log))
-        raise TemporalMissingError(f"the build of the Temporal CLI failed:\n{said}\n{REMEDY}")
+        raise TemporalMissing(f"the build of the Temporal CLI failed:\n{said}\n{REMEDY}")
     return folder / "temporal"
 
 

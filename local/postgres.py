@@ -82,7 +82,7 @@ def postgres(data: Path) -> Child:
         user=user,
         log=log,
         alive=lambda: postgres_answers(url),
-        before=lambda: clear(folder),
+        before=lambda: clear(data),
         stop_signal=signal.SIGINT,  # "fast": sessions are ended, not waited for
         orphan_signal=signal.SIGQUIT,  # "immediate": the next start recovers from the log
     )
@@ -107,12 +107,13 @@ def socket_folder(data: Path) -> Path:
     return Path("/tmp") / f"iiifq-{digest}"  # noqa: S108 - private, see _private
 
 
-def clear(folder: Path) -> None:
-    """Stops what an earlier Postgres of this folder left running, then drops its pid file.
+def clear(data: Path) -> None:
+    """Ends what an earlier Postgres of the data folder left running, then drops its lock files.
 
-    A killed postmaster's sessions outlive it for a moment, and its pid file may name a process id
+    A killed postmaster's sessions outlive it for a moment, and its lock files may name a process id
     that another program has since been given: either would keep Postgres from starting.
     """
+    folder = data / "postgres"
     for stop_signal in (signal.SIGQUIT, signal.SIGKILL):
         processes = _of_folder(folder)
         for process in processes:
@@ -122,7 +123,8 @@ def clear(folder: Path) -> None:
         psutil.wait_procs(processes, LEFTOVER_GRACE_S)
     if _of_folder(folder):
         raise EngineError(f"an earlier Postgres of {folder} does not end")
-    (folder / "postmaster.pid").unlink(missing_ok=True)
+    for lock in (folder / "postmaster.pid", socket_folder(data) / f"{SOCKET}.lock"):
+        lock.unlink(missing_ok=True)
 
 
 def _of_folder(folder: Path) -> list[psutil.Process]:

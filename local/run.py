@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def read_run(data: Path) -> Run | None:
         return Run(**{field.name: found[field.name] for field in fields(Run)})
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise EngineError(f"{data / 'run.json'} is not readable ({error!r}); remove it") from error
 
 
@@ -64,6 +64,8 @@ def write_run(data: Path, addresses: Addresses, pids: Mapping[str, int]) -> Run:
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(content, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())  # a power cut must not leave an empty file behind
     new.replace(data / "run.json")
     return Run(**content)  # type: ignore[arg-type]
 
@@ -100,10 +102,12 @@ def _end_leftovers(data: Path) -> None:
         return
     # All of these take a SIGKILL without loss. Postgres ends its own, see local.postgres.clear.
     pids = {"api": run.api, "worker": run.worker, "temporal": run.temporal}
-    left = [psutil.Process(pid) for name, pid in pids.items() if _same(pid, run.started.get(name))]
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, KILL_S)
+    for name, pid in pids.items():
+        if _same(pid, run.started.get(name)):
+            with suppress(psutil.NoSuchProcess):
+                process = psutil.Process(pid)
+                process.kill()
+                process.wait(KILL_S)
     remove_run(data)
 
 

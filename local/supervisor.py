@@ -47,7 +47,8 @@ class Supervisor:
     ) -> None:
         self._changed = changed
         self._limits = limits
-        self._running: dict[str, tuple[Child, Process]] = {}
+        self._children: list[Child] = []
+        self._processes: dict[str, Process] = {}
         self._keepers: set[asyncio.Task[None]] = set()
 
     async def start(self, *children: Child) -> None:
@@ -57,6 +58,7 @@ class Supervisor:
         """
         answers = []
         for child in children:
+            self._children.append(child)
             answered = asyncio.Event()
             answers.append(asyncio.create_task(answered.wait()))
             self._keepers.add(asyncio.create_task(self._keep(child, answered)))
@@ -78,20 +80,21 @@ class Supervisor:
         await asyncio.gather(*self._keepers)
 
     async def stop(self) -> None:
-        """Stops the children, the last one started first."""
+        """Stops the children one by one, the last one given to `start` first."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        for child, process in reversed(self._running.values()):
-            await asyncio.to_thread(programs.stop, child, process)
+        for child in reversed(self._children):
+            if process := self._processes.get(child.name):
+                await asyncio.to_thread(programs.stop, child, process)
 
     async def _keep(self, child: Child, answered: asyncio.Event) -> None:
         limits, failures, delay = self._limits, 0, self._limits.first_delay
         while True:
             await asyncio.to_thread(child.before)
             process = programs.start(child)
-            self._running[child.name] = (child, process)
-            self._changed({name: running.pid for name, (_, running) in self._running.items()})
+            self._processes[child.name] = process
+            self._changed({name: running.pid for name, running in self._processes.items()})
             healthy_s = await self._live(child, process, answered)
             failures = failures + 1 if healthy_s is None else 0
             if failures >= (limits.failures if answered.is_set() else limits.first_failures):
@@ -116,7 +119,8 @@ class Supervisor:
     async def _check(self, child: Child, life: _Life, answered: asyncio.Event) -> None:
         limits = self._limits
         while True:
-            # What is asked late, since this process was held up itself, must not count as silence.
+            # Silence ends when the question is put: while this process is itself held up, by a
+            # sleeping laptop for one, nobody was asked.
             asked = time.monotonic()
             if await child.alive():
                 life.heard = time.monotonic()

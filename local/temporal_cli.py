@@ -55,7 +55,7 @@ def cache() -> Path:
 
 def _fill(kept: Path) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(kept.with_suffix(".lock")):
+    with _alone(kept.with_name(kept.name + ".lock")):
         if kept.exists():  # another process was faster
             return
         # Beside its place, so that the move there is atomic.

@@ -38,14 +38,14 @@ def up(
     port: int = 8000,
     temporal_port: int = 7233,
     ui_port: int = 8233,
-    limits: Limits = Limits(),
+    limits: Limits = Limits(),  # noqa: B008 - frozen
     program: Argv = IIIFQ,
 ) -> int:
     """Runs the stack until a signal stops it; port 0 is any that is free.
 
     `ready` is called once, in a thread, when all parts have answered. `program` is what runs as
-    `migrate`, `api` and `worker`. Returns the exit code, having said on stderr why it is 1: a folder
-    in use, a port taken, no Temporal, a part that fails.
+    `migrate`, `api` and `worker`. Returns the exit code, having said on stderr why it is 1: a
+    folder in use, a port taken, no Temporal, a part that fails.
     """
     data = data.expanduser().resolve()
     wishes = (
@@ -123,6 +123,7 @@ def _api(data: Path, program: Argv, env: Mapping[str, str], host: str, port: int
         env=env,
         log=data / "logs" / "api.log",
         alive=lambda: http_answers(health),
+        grace=1.5,
     )
 
 

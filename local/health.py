@@ -1,9 +1,14 @@
 """Checks that only a living program passes: a process held by SIGSTOP still accepts connections."""
 
+import ssl
+
 import httpx
 import psycopg
 
 TIMEOUT_S = 5
+# Reading the machine's certificates, which httpx does for each client, takes 45 ms of processor;
+# what is asked here is on this machine, and speaks plain HTTP.
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 async def postgres_answers(database_url: str) -> bool:
@@ -22,7 +27,9 @@ async def postgres_answers(database_url: str) -> bool:
 async def http_answers(url: str) -> bool:
     """Whether a GET of the URL is answered with success."""
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S) as client:
+        async with httpx.AsyncClient(
+            trust_env=False, verify=NO_CERTIFICATES, timeout=TIMEOUT_S
+        ) as client:
             return (await client.get(url)).is_success
     except httpx.HTTPError:
         return False

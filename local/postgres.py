@@ -175,16 +175,18 @@ def _user_when_root() -> str:
     """Who runs Postgres when root starts it: `pgserver`, made when missing; else nobody else."""
     if os.geteuid() != 0:
         return ""
-    try:
-        pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
-        useradd = shutil.which("useradd", path=path)
-        if useradd is None:
-            message = f"Postgres does not run as root: make a user {SYSTEM_USER}, or be another"
-            raise EngineError(message) from None
-        subprocess.run([useradd, "--system", SYSTEM_USER], check=True, capture_output=True)
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+    if not _exists(SYSTEM_USER) and (useradd := shutil.which("useradd", path=path)):
+        subprocess.run([useradd, "--system", SYSTEM_USER], check=False)
+    if not _exists(SYSTEM_USER):
+        raise EngineError(
+            f"Postgres does not run as root: make a user {SYSTEM_USER}, or be another"
+        )
     return SYSTEM_USER
+
+
+def _exists(user: str) -> bool:
+    return any(entry.pw_name == user for entry in pwd.getpwall())
 
 
 def _let_through(path: Path) -> None:

@@ -10,7 +10,7 @@ from local.child import CHECK_INTERVAL_S, Child, Process, ending
 from local.errors import ChildFailed
 from local.notice import say
 
-POLL_S = 0.05
+POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Limits:
     """
 
     silence: float = 60.0
-    check_interval: float = 1.0
+    check_interval: float = 2.0
     first_delay: float = 0.2
     longest_delay: float = 10.0
     settled: float = 60.0

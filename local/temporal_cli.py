@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,11 +57,16 @@ def _fill(kept: Path) -> None:
     with _alone(kept.with_name(kept.name + ".lock")):
         if kept.exists():  # another process was faster
             return
-        # Beside its place, so that the move there is atomic.
-        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-            got = _download(Path(folder)) or _build(Path(folder))
+        # Beside its place, so that the move there is atomic. A killed process may have left it.
+        folder = kept.with_name(kept.name + ".part")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            got = _download(folder) or _build(folder)
             got.chmod(0o755)
             got.replace(kept)
+        finally:
+            shutil.rmtree(folder)
 
 
 @contextmanager

@@ -4,10 +4,13 @@ History keeps these forever, so they hold ids and never an asset's body.
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
+from temporalio.common import SearchAttributeKey
+
 BATCHES = "batches"
-"""Task queue of the workflows and of the activities that only talk to Postgres."""
+"""Task queue of the workflows, and of the activities that only talk to Postgres."""
 
 
 class QueueKind(StrEnum):
@@ -18,7 +21,7 @@ class QueueKind(StrEnum):
 
 
 class BatchState(StrEnum):
-    """Value of the search attribute `IiifqState`."""
+    """Values of the search attribute `IiifqState`."""
 
     WAITING = "waiting"
     PROCESSING = "processing"
@@ -28,8 +31,91 @@ class BatchState(StrEnum):
     CANCELLED = "cancelled"
 
 
+CUSTOMER = SearchAttributeKey.for_int("IiifqCustomer")
+BATCH = SearchAttributeKey.for_int("IiifqBatch")
+QUEUE = SearchAttributeKey.for_keyword("IiifqQueue")
+ERRORS = SearchAttributeKey.for_int("IiifqErrors")
+STATE = SearchAttributeKey.for_keyword("IiifqState")
+SEARCH_ATTRIBUTES = (CUSTOMER, BATCH, QUEUE, ERRORS, STATE)
+
+BATCH_WORKFLOW = "batch"
+ASSET_WORKFLOW = "asset"
+RECONCILE_WORKFLOW = "reconcile"
+
+PROCESS_ENTRY = "process_asset"
+PROCESS_JOB = "process_job"
+RECONCILE = "reconcile"
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=15)
+"""After this much silence an asset is taken over from its worker."""
+
+ASSET_CLAIMED = "AssetClaimed"
+"""Type of the failure of an activity whose asset is being processed for somebody else."""
+
+
+def batch_workflow_id(batch_id: int) -> str:
+    """The id of the one workflow of a batch."""
+    return f"batch-{batch_id}"
+
+
+def job_workflow_id(job_id: int) -> str:
+    """The id of the workflow that processes one asset alone."""
+    return f"asset-{job_id}"
+
+
 @dataclass(frozen=True)
-class ProcessAsset:
+class BatchRun:
+    """Input of workflow `batch`."""
+
+    batch_id: int
+
+
+@dataclass(frozen=True)
+class RetryPlan:
+    """How often an asset is tried, and the seconds before the second try."""
+
+    attempts: int
+    interval_s: float
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """Output of activity `plan_batch`: what does not change while a workflow runs."""
+
+    customer_id: int
+    queue: QueueKind
+    weight: float
+    window: int
+    retry: RetryPlan
+    retry_window_s: float
+
+
+@dataclass(frozen=True)
+class OpenEntries:
+    """Input of activity `open_entries`: a page of what has not ended, beyond ordinal `after`."""
+
+    batch_id: int
+    after: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class EntryRef:
+    """An entry by its ordinal in the batch, with its asset as `space/id`."""
+
+    ordinal: int
+    asset: str
+
+
+@dataclass(frozen=True)
+class EntryPage:
+    """Output of activity `open_entries`, by ordinal; empty at the end."""
+
+    entries: list[EntryRef] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ProcessEntry:
     """Input of activity `process_asset`: one entry of a batch."""
 
     batch_id: int
@@ -37,12 +123,52 @@ class ProcessAsset:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How the processing of one asset ended.
+class ProcessJob:
+    """Input of activity `process_job` and of workflow `asset`: one asset alone."""
 
-    `error` is the message for the customer, None when it ended well. `skipped` is true when there
-    was nothing to do: the entry had ended already.
-    """
+    job_id: int
+    retry: RetryPlan
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How processing ended: `error` is the message for the customer, None when it went well."""
 
     error: str | None = None
-    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class EntryFault:
+    """Input of activity `record_fault`: an entry whose activity failed for good."""
+
+    batch_id: int
+    ordinal: int
+    error: str
+
+
+@dataclass(frozen=True)
+class JobFault:
+    """Input of activity `record_job_fault`: a job whose activity failed for good."""
+
+    job_id: int
+    error: str
+
+
+@dataclass(frozen=True)
+class RetryFailed:
+    """Input of activity `retry_failed`: `assets` as `space/id`; None: all that failed."""
+
+    batch_id: int
+    assets: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """Output of activity `batch_progress`."""
+
+    state: BatchState
+    count: int
+    waiting: int
+    processing: int
+    completed: int
+    errors: int

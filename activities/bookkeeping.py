@@ -1,0 +1,104 @@
+"""The activities that only talk to Postgres: what a workflow reads, and the faults it records."""
+
+from dataclasses import dataclass
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from projection import batch, entry, processing
+from projection.database import Pool, transaction
+from projection.processing import Processed
+from settings import Settings
+from workflows.contracts import (
+    BatchPlan,
+    BatchProgress,
+    BatchRun,
+    BatchState,
+    EntryFault,
+    EntryPage,
+    EntryRef,
+    JobFault,
+    OpenEntries,
+    QueueKind,
+    RetryFailed,
+    RetryPlan,
+)
+
+
+def _gone(batch_id: int) -> ApplicationError:
+    return ApplicationError(f"there is no batch {batch_id}", non_retryable=True)
+
+
+def shown_state(counts: batch.Progress) -> BatchState:
+    """The state that people see in the Web UI."""
+    if counts.state != "finished":
+        return BatchState.PAUSED if counts.paused else BatchState(counts.state)
+    if counts.cancelled:
+        return BatchState.CANCELLED
+    return BatchState.ERRORS if counts.errors else BatchState.FINISHED
+
+
+@dataclass(frozen=True)
+class BookkeepingActivities:
+    """Each is one transaction, and may run twice."""
+
+    settings: Settings
+    pool: Pool
+
+    @activity.defn
+    async def plan_batch(self, run: BatchRun) -> BatchPlan:
+        """What does not change while a batch's workflow runs."""
+        async with transaction(self.pool) as connection:
+            plan = await batch.plan(connection, run.batch_id)
+        if plan is None:
+            raise _gone(run.batch_id)
+        return BatchPlan(
+            customer_id=plan.customer_id,
+            queue=QueueKind(plan.kind),
+            weight=plan.weight,
+            window=self.settings.window,
+            retry=RetryPlan(self.settings.activity_attempts, self.settings.retry_interval_s),
+            retry_window_s=self.settings.retry_window_s,
+        )
+
+    @activity.defn
+    async def open_entries(self, page: OpenEntries) -> EntryPage:
+        """A page of entries that have not ended."""
+        async with transaction(self.pool) as connection:
+            found = await entry.open_entries(connection, page.batch_id, page.after, page.limit)
+        return EntryPage([EntryRef(row.ordinal, row.asset) for row in found])
+
+    @activity.defn
+    async def batch_progress(self, run: BatchRun) -> BatchProgress:
+        """The batch's counts."""
+        async with transaction(self.pool) as connection:
+            counts = await batch.progress(connection, run.batch_id)
+        if counts is None:
+            raise _gone(run.batch_id)
+        return BatchProgress(
+            state=shown_state(counts),
+            count=counts.count,
+            waiting=counts.waiting,
+            processing=counts.processing,
+            completed=counts.completed,
+            errors=counts.errors,
+        )
+
+    @activity.defn
+    async def retry_failed(self, retry: RetryFailed) -> int:
+        """Failed entries wait again; what did not fail is left as it is. How many wait."""
+        async with transaction(self.pool) as connection:
+            return await batch.retry_failed(connection, retry.batch_id, retry.assets)
+
+    @activity.defn
+    async def record_fault(self, fault: EntryFault) -> None:
+        """The entry ends with an error."""
+        async with transaction(self.pool) as connection:
+            outcome = Processed(error=fault.error)
+            await processing.end_entry(connection, fault.batch_id, fault.ordinal, outcome)
+
+    @activity.defn
+    async def record_job_fault(self, fault: JobFault) -> None:
+        """The job ends with an error."""
+        async with transaction(self.pool) as connection:
+            await processing.fail_job(connection, fault.job_id, fault.error)

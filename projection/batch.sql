@@ -1,0 +1,135 @@
+-- create: an empty batch
+INSERT INTO batch (customer_id, manifest_key, kind)
+VALUES (%(customer_id)s, %(manifest_key)s, %(kind)s) RETURNING id;
+
+-- get: one batch of a customer
+SELECT {columns} FROM batch b WHERE b.id = %(id)s AND b.customer_id = %(customer_id)s
+    AND %(manifest_key)s IN (0, b.manifest_key);
+
+-- columns: what a batch is read as
+b.id, b.customer_id, b.manifest_key, b.kind, b.submitted, b.state, b.count, b.waiting,
+b.processing, b.completed, b.errors, b.owned, b.superseded, b.cancelled, b.paused, b.started,
+b.completed_before, b.finished, b.requested;
+
+-- all_batches: most recent first
+SELECT {columns} FROM batch b WHERE b.customer_id = %(customer_id)s
+ORDER BY b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
+
+-- active_batches: those being worked on, most recent first
+SELECT {columns} FROM batch b WHERE b.customer_id = %(customer_id)s AND b.state = 'processing'
+ORDER BY b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
+
+-- recent_batches: finished and not superseded, last finished first
+SELECT {columns} FROM batch b
+WHERE b.customer_id = %(customer_id)s AND b.state = 'finished' AND NOT b.superseded
+ORDER BY b.finished {down}, b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
+
+-- manifest_all_batches: most recent first
+SELECT {columns} FROM batch b WHERE b.manifest_key = %(manifest_key)s AND b.manifest_key <> 0
+ORDER BY b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
+
+-- manifest_active_batches: those being worked on, most recent first
+SELECT {columns} FROM batch b
+WHERE b.manifest_key = %(manifest_key)s AND b.manifest_key <> 0 AND b.state = 'processing'
+ORDER BY b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
+
+-- manifest_recent_batches: finished and not superseded, last finished first
+SELECT {columns} FROM batch b
+WHERE b.manifest_key = %(manifest_key)s AND b.manifest_key <> 0 AND b.state = 'finished'
+    AND NOT b.superseded
+ORDER BY b.finished {down}, b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
+
+-- dispatched: its workflow has been told
+UPDATE batch SET dispatched = greatest(dispatched, %(requested)s) WHERE id = %(id)s;
+
+-- undispatched: batches whose workflow is not known to have been told, oldest first
+SELECT id, customer_id, kind, requested FROM batch WHERE dispatched < requested
+ORDER BY id LIMIT %(limit)s;
+
+-- unfinished: batches that a workflow has to be driving, in pages by id
+SELECT id, customer_id, kind, requested FROM batch WHERE state <> 'finished' AND id > %(after)s
+ORDER BY id LIMIT %(limit)s;
+
+-- plan: what its workflow has to know
+SELECT b.customer_id, b.kind, b.count, c.weight
+FROM batch b JOIN customer c ON c.id = b.customer_id WHERE b.id = %(id)s;
+
+-- progress: its counts
+SELECT state, count, waiting, processing, completed, errors, cancelled, paused
+FROM batch WHERE id = %(id)s;
+
+-- request: its workflow has to be told again
+UPDATE batch SET requested = requested + 1 WHERE id = %(id)s RETURNING requested;
+
+-- lock: no entry of the batch changes until the transaction ends
+SELECT id FROM batch WHERE id = %(id)s FOR NO KEY UPDATE;
+
+-- lock_assets: before entries are changed many at a time
+SELECT a.id FROM entry e
+JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, e.asset_id)
+WHERE e.batch_id = %(id)s AND e.state = ANY(%(states)s::entry_state[])
+ORDER BY a.customer_id, a.space_id, a.id FOR NO KEY UPDATE OF a;
+
+-- failed: the entries that a retry takes up: failed, and no later batch has the asset
+SELECT e.ordinal, e.space_id, e.asset_id FROM entry e
+JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, e.asset_id)
+WHERE e.batch_id = %(id)s AND e.state = 'error' AND a.batch_id = e.batch_id
+ORDER BY e.ordinal;
+
+-- retry: failed entries wait again
+UPDATE entry SET state = 'waiting', error = NULL
+WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s) AND state = 'error'
+RETURNING ordinal;
+
+-- retry_assets: and so do their assets
+UPDATE asset SET ingesting = true, finished = NULL, error = NULL
+WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s);
+
+-- cancel: what has not started ends
+UPDATE entry SET state = 'error', error = %(error)s
+WHERE batch_id = %(id)s AND state = 'waiting' RETURNING ordinal;
+
+-- cancel_assets: and so do its assets
+UPDATE asset SET ingesting = false, finished = now(), error = %(error)s
+WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s);
+
+-- cancelled: the batch remembers
+UPDATE batch SET cancelled = true WHERE id = %(id)s;
+
+-- recount: corrects what does not agree with the entries and assets; one row if anything did not
+UPDATE batch b SET count = r.count, waiting = r.waiting, processing = r.processing,
+    completed = r.completed, errors = r.errors, owned = r.owned
+FROM (
+    SELECT count(*) AS count,
+        count(*) FILTER (WHERE e.state = 'waiting') AS waiting,
+        count(*) FILTER (WHERE e.state = 'processing') AS processing,
+        count(*) FILTER (WHERE e.state IN ('completed', 'error')) AS completed,
+        count(*) FILTER (WHERE e.state = 'error') AS errors,
+        (SELECT count(*) FROM asset a WHERE a.batch_id = %(id)s) AS owned
+    FROM entry e WHERE e.batch_id = %(id)s
+) r
+WHERE b.id = %(id)s AND (b.count, b.waiting, b.processing, b.completed, b.errors, b.owned,
+        b.state = 'finished')
+    IS DISTINCT FROM (r.count, r.waiting, r.processing, r.completed, r.errors, r.owned,
+        r.completed = r.count)
+RETURNING b.id;
+
+-- idempotency_expire: a key is of no effect after a day
+DELETE FROM idempotency
+WHERE customer_id = %(customer_id)s AND key = %(key)s AND created < now() - interval '24 hours';
+
+-- idempotency_claim: takes the key, unless it is taken; waits for whoever is taking it right now
+INSERT INTO idempotency (customer_id, key, request_hash, batch_id)
+VALUES (%(customer_id)s, %(key)s, %(request_hash)s, 0)
+ON CONFLICT (customer_id, key) DO NOTHING RETURNING key;
+
+-- idempotency_get: what the key was used for
+SELECT request_hash, batch_id FROM idempotency
+WHERE customer_id = %(customer_id)s AND key = %(key)s;
+
+-- idempotency_use: the key stands for this batch
+UPDATE idempotency SET batch_id = %(batch_id)s
+WHERE customer_id = %(customer_id)s AND key = %(key)s;
+
+-- idempotency_clean: forgets keys older than a day
+DELETE FROM idempotency WHERE created < now() - interval '24 hours';

@@ -1,0 +1,31 @@
+-- create: a customer with an id of its own, or the one given
+INSERT INTO customer (id, name)
+VALUES (coalesce(%(id)s::int, nextval(pg_get_serial_sequence('customer', 'id'))::int), %(name)s)
+ON CONFLICT (id) DO NOTHING
+RETURNING id, name, weight, created;
+
+-- pass_id: the next minted id is beyond every id in use
+SELECT setval(pg_get_serial_sequence('customer', 'id'), max(id)) FROM customer;
+
+-- get: one customer
+SELECT id, name, weight, created FROM customer WHERE id = %(id)s;
+
+-- list: all customers
+SELECT id, name, weight, created FROM customer ORDER BY id;
+
+-- set_weight: the customer's share of a task queue
+UPDATE customer SET weight = %(weight)s WHERE id = %(id)s RETURNING id, name, weight, created;
+
+-- add_credential: a key with the hash of its secret
+INSERT INTO credential (key, customer_id, secret_hash)
+VALUES (%(key)s, %(customer_id)s, %(secret_hash)s)
+ON CONFLICT (key) DO NOTHING RETURNING key;
+
+-- credential: whose a key is
+SELECT customer_id, secret_hash FROM credential WHERE key = %(key)s;
+
+-- credentials: the keys of a customer
+SELECT key, created FROM credential WHERE customer_id = %(customer_id)s ORDER BY created, key;
+
+-- revoke_credential: the key is of no use from now on
+DELETE FROM credential WHERE customer_id = %(customer_id)s AND key = %(key)s RETURNING key;

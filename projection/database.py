@@ -1,0 +1,88 @@
+"""Connections to Postgres, and the one place where the driver's errors become ours."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg.rows import DictRow, class_row, dict_row, scalar_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+Connection = AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+Statement = LiteralString | sql.Composed
+Parameters = Mapping[str, object]
+Row = TypeVar("Row")
+
+
+class DatabaseUnavailable(Exception):
+    """The database is down or does not answer; the same transaction may succeed later."""
+
+
+@asynccontextmanager
+async def open_pool(url: str, *, size: int, name: str) -> AsyncIterator[Pool]:
+    """A pool of at most `size` connections. It opens at once, whether or not Postgres answers."""
+    pool: Pool = AsyncConnectionPool(
+        url,
+        connection_class=AsyncConnection[DictRow],
+        kwargs={"row_factory": dict_row, "application_name": name, "connect_timeout": 5},
+        min_size=1,
+        max_size=size,
+        timeout=5,
+        reconnect_timeout=0.5,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+        name=name,
+    )
+    await pool.open(wait=False)
+    try:
+        yield pool
+    finally:
+        await pool.close(timeout=2)
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction on a connection of the pool: committed at the end, or rolled back.
+
+    Raises:
+        DatabaseUnavailable: no connection could be had, it broke, or the server is starting or
+            stopping. Deadlocks and serialisation failures count too: a repetition may succeed.
+    """
+    try:
+        async with pool.connection() as connection:
+            yield connection
+    except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise DatabaseUnavailable(str(error)) from error
+
+
+async def one(
+    connection: Connection, row: type[Row], statement: Statement, parameters: Parameters
+) -> Row | None:
+    """The first row of a statement, as a `row`, or None."""
+    async with connection.cursor(row_factory=class_row(row)) as cursor:
+        await cursor.execute(statement, parameters)
+        return await cursor.fetchone()
+
+
+async def many(
+    connection: Connection, row: type[Row], statement: Statement, parameters: Parameters
+) -> list[Row]:
+    """All rows of a statement, each as a `row`."""
+    async with connection.cursor(row_factory=class_row(row)) as cursor:
+        await cursor.execute(statement, parameters)
+        return await cursor.fetchall()
+
+
+async def values(connection: Connection, statement: Statement, parameters: Parameters) -> list[Any]:
+    """The first column of a statement's rows."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(statement, parameters)
+        return await cursor.fetchall()
+
+
+async def value(connection: Connection, statement: Statement, parameters: Parameters) -> Any:
+    """The first column of a statement's first row, or None."""
+    found = await values(connection, statement, parameters)
+    return found[0] if found else None

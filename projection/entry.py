@@ -1,0 +1,24 @@
+"""Entries of a batch, as its workflow pages through them."""
+
+from dataclasses import dataclass
+
+from projection.database import Connection, many
+from projection.statements import statements
+
+_sql = statements("entry")
+
+
+@dataclass(frozen=True)
+class OpenEntry:
+    """An entry that has not ended; `asset` is `space/id`."""
+
+    ordinal: int
+    asset: str
+
+
+async def open_entries(
+    connection: Connection, batch_id: int, after: int, limit: int
+) -> list[OpenEntry]:
+    """Entries that have not ended, by ordinal, beyond ordinal `after`."""
+    parameters = {"batch_id": batch_id, "after": after, "limit": limit}
+    return await many(connection, OpenEntry, _sql["open"], parameters)

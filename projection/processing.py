@@ -1,0 +1,157 @@
+"""The two transactions around the processing of an asset: it begins, and it ends.
+
+An asset is processed for an entry of a batch, or for a job of its own. Each runs any number of
+times without harm: what ended already stays as it is. The claim keeps two from processing one
+asset at the same time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from projection.database import Connection
+from projection.statements import statements
+
+_entry = statements("entry")
+_job = statements("job")
+
+
+class AssetClaimed(Exception):
+    """The asset is being processed for somebody else right now: `holder`."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+
+@dataclass(frozen=True)
+class Work:
+    """An asset to be processed."""
+
+    customer_id: int
+    space_id: int
+    asset_id: str
+    media_type: str
+    origin: str
+    delivery_channels: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Processed:
+    """How processing ended: `error` is the message for the customer, or None.
+
+    Sizes are in pixels as displayed, `duration` is in milliseconds; `derivatives` hold channel,
+    key in the store, bytes and, of pictures, width and height.
+    """
+
+    error: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration: int | None = None
+    derivatives: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+
+def _work(row: Mapping[str, Any]) -> Work:
+    return Work(
+        customer_id=row["customer_id"],
+        space_id=row["space_id"],
+        asset_id=row["asset_id"],
+        media_type=row["media_type"],
+        origin=row["origin"],
+        delivery_channels=row["delivery_channels"],
+    )
+
+
+def _outcome(processed: Processed) -> dict[str, object]:
+    return {
+        "error": processed.error,
+        "width": processed.width,
+        "height": processed.height,
+        "duration": processed.duration,
+        "derivatives": Jsonb(list(processed.derivatives)),
+    }
+
+
+async def _read_locked(
+    connection: Connection, block: Mapping[str, Any], named: Mapping[str, object]
+) -> dict[str, Any] | None:
+    """Reads in a statement of its own after the lock, so that what it sees is not older."""
+    async with connection.pipeline():
+        await connection.execute(block["lock"], named)
+        cursor = await connection.execute(block["read"], named)
+    return await cursor.fetchone()
+
+
+async def begin_entry(connection: Connection, batch_id: int, ordinal: int) -> Work | None:
+    """Claims the asset of an entry and moves the entry to processing; None: nothing to do.
+
+    Raises:
+        AssetClaimed: an older batch or a job is processing the asset; try again in a while.
+    """
+    named = {"batch_id": batch_id, "ordinal": ordinal, "holder": f"batch-{batch_id}"}
+    row = await _read_locked(connection, _entry, named)
+    if row is None or row["state"] not in ("waiting", "processing"):
+        return None
+    named |= {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
+    if row["batch_id"] != batch_id:
+        # A newer batch has the asset, or it was deleted: whoever did that ends waiting entries,
+        # and this one had begun when its worker died.
+        await connection.execute(_entry["end"], {**named, **_outcome(Processed())})
+        return None
+    if row["holder"] not in (None, named["holder"]):
+        raise AssetClaimed(row["holder"])
+    await connection.execute(_entry["begin"], named)
+    return _work(row)
+
+
+async def end_entry(
+    connection: Connection, batch_id: int, ordinal: int, processed: Processed
+) -> None:
+    """Records how an entry's processing ended, and lets go of the asset."""
+    named = {"batch_id": batch_id, "ordinal": ordinal, "holder": f"batch-{batch_id}"}
+    row = await _read_locked(connection, _entry, named)
+    if row is None:
+        return
+    named |= {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
+    await connection.execute(_entry["end"], {**named, **_outcome(processed)})
+
+
+async def begin_job(connection: Connection, job_id: int) -> Work | None:
+    """Claims the asset of a job; None: the job has ended, or a newer one has the asset.
+
+    Raises:
+        AssetClaimed: a batch or an older job is processing the asset; try again in a while.
+    """
+    named: dict[str, object] = {"job_id": job_id, "holder": f"job-{job_id}"}
+    row = await _read_locked(connection, _job, named)
+    if row is None:
+        return None
+    if row["holder"] not in (None, named["holder"]):
+        raise AssetClaimed(row["holder"])
+    named |= {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
+    await connection.execute(_job["begin"], named)
+    return _work(row)
+
+
+async def end_job(connection: Connection, job_id: int, work: Work, processed: Processed) -> None:
+    """Records how a job ended, and lets go of the asset."""
+    named: dict[str, object] = {
+        "job_id": job_id,
+        "holder": f"job-{job_id}",
+        "customer_id": work.customer_id,
+        "space_id": work.space_id,
+        "asset_id": work.asset_id,
+    }
+    async with connection.pipeline():
+        await connection.execute(_job["lock"], named)
+        await connection.execute(_job["end"], {**named, **_outcome(processed)})
+        await connection.execute(_job["release"], named)
+
+
+async def fail_job(connection: Connection, job_id: int, error: str) -> None:
+    """Records that a job failed for good, and lets go of the asset."""
+    row = await _read_locked(connection, _job, {"job_id": job_id})
+    if row is not None:
+        await end_job(connection, job_id, _work(row), Processed(error=error))

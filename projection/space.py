@@ -1,0 +1,88 @@
+"""Spaces: numbered folders of a customer's assets."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg.errors
+from psycopg import sql
+
+from projection.database import Connection, many, one, value, values
+from projection.page import Page, Window, span
+from projection.statements import statements
+
+_sql = statements("space")
+
+
+@dataclass(frozen=True)
+class Space:
+    """A space; `assets` is how many are in it."""
+
+    id: int
+    name: str
+    created: datetime
+    assets: int
+    is_new: bool = False
+
+
+class SpaceNotEmpty(Exception):
+    """A space with assets is not deleted."""
+
+
+async def get(connection: Connection, customer_id: int, space_id: int) -> Space | None:
+    """The space, or None."""
+    return await one(connection, Space, _sql["get"], {"customer_id": customer_id, "id": space_id})
+
+
+async def put(connection: Connection, customer_id: int, space_id: int, name: str) -> Space:
+    """Creates the space (`is_new`) or renames it."""
+    parameters = {"customer_id": customer_id, "id": space_id, "name": name}
+    (space,) = await many(connection, Space, _sql["put"], parameters)
+    return space
+
+
+async def rename(
+    connection: Connection, customer_id: int, space_id: int, name: str
+) -> Space | None:
+    """Renames the space; None when there is none such."""
+    parameters = {"customer_id": customer_id, "id": space_id, "name": name}
+    return await one(connection, Space, _sql["rename"], parameters)
+
+
+async def mint(connection: Connection, customer_id: int, name: str) -> Space:
+    """A new space with the customer's next free number."""
+    parameters = {"customer_id": customer_id, "name": name}
+    await connection.execute(_sql["lock_customer"], parameters)
+    (space,) = await many(connection, Space, _sql["mint"], parameters)
+    return space
+
+
+async def delete(connection: Connection, customer_id: int, space_id: int) -> bool:
+    """Deletes an empty space; false when there is none such.
+
+    Raises:
+        SpaceNotEmpty: it has assets.
+    """
+    parameters = {"customer_id": customer_id, "id": space_id}
+    try:
+        return await value(connection, _sql["delete"], parameters) is not None
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise SpaceNotEmpty from error
+
+
+async def missing(connection: Connection, customer_id: int, ids: set[int]) -> list[int]:
+    """Which of these spaces do not exist; the others stay until the transaction ends."""
+    parameters = {"customer_id": customer_id, "ids": list(ids)}
+    return sorted(ids - set(await values(connection, _sql["present"], parameters)))
+
+
+async def page(connection: Connection, customer_id: int, window: Window) -> Page[Space]:
+    """One page of the customer's spaces, by number."""
+    total = await value(connection, _sql["total"], {"customer_id": customer_id})
+    rows = span(window, total)
+    found = await many(
+        connection,
+        Space,
+        sql.SQL(_sql["page"]).format(**rows.order),
+        {"customer_id": customer_id, "limit": rows.limit, "offset": rows.offset},
+    )
+    return Page(rows.arrange(found), total)

@@ -1,0 +1,26 @@
+"""Workers' signs of life."""
+
+from projection.database import Connection, values
+from projection.statements import statements
+
+_sql = statements("worker")
+
+
+async def sign(connection: Connection, worker_id: str, queues: list[str]) -> None:
+    """This worker lives and polls these task queues."""
+    await connection.execute(_sql["sign"], {"id": worker_id, "queues": queues})
+
+
+async def leave(connection: Connection, worker_id: str) -> None:
+    """This worker stops."""
+    await connection.execute(_sql["leave"], {"id": worker_id})
+
+
+async def polled_queues(connection: Connection, seconds: float) -> set[str]:
+    """Task queues polled by a worker that gave a sign in the last `seconds`."""
+    return set(await values(connection, _sql["alive"], {"seconds": seconds}))
+
+
+async def clean(connection: Connection) -> None:
+    """Forgets workers that have been gone for an hour."""
+    await connection.execute(_sql["clean"])

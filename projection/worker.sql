@@ -1,0 +1,13 @@
+-- sign: a worker lives
+INSERT INTO worker (id, queues, seen) VALUES (%(id)s, %(queues)s, now())
+ON CONFLICT (id) DO UPDATE SET queues = excluded.queues, seen = now();
+
+-- leave: a worker stops
+DELETE FROM worker WHERE id = %(id)s;
+
+-- alive: task queues that are polled by a worker that gave a sign lately
+SELECT DISTINCT unnest(queues) AS queue FROM worker
+WHERE seen > now() - make_interval(secs => %(seconds)s);
+
+-- clean: forgets workers that are long gone
+DELETE FROM worker WHERE seen < now() - interval '1 hour';

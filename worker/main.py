@@ -1,0 +1,146 @@
+"""The worker process: polls task queues, signs that it lives, and stops politely."""
+
+import asyncio
+import os
+import signal
+import socket
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.bookkeeping import BookkeepingActivities
+from activities.image_process import ImageProcesses
+from activities.origin import OriginClient
+from activities.process import ProcessActivities
+from activities.reconcile import ReconcileActivities
+from activities.store import Store
+from projection import worker as signs
+from projection.database import DatabaseUnavailable, Pool, open_pool, transaction
+from settings import Settings
+from worker import namespace, watchdog
+from workflows.asset import AssetWorkflow
+from workflows.batch import BatchWorkflow
+from workflows.contracts import BATCHES, QueueKind
+from workflows.upkeep import ReconcileWorkflow
+
+ALL_QUEUES = (BATCHES, QueueKind.PRIORITY.value, QueueKind.MAIN.value)
+
+GRACE = timedelta(seconds=2)
+"""What is in process may take this long to end when the worker is stopped; the rest goes on at
+the next start."""
+
+MAIN_NICE = 10
+"""Image processes of main work give way to everything else on the machine."""
+
+log = structlog.get_logger()
+
+
+async def run(settings: Settings, queues: tuple[str, ...]) -> None:
+    """Works until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    async with AsyncExitStack() as stack:
+        alive = await stack.enter_async_context(asyncio.TaskGroup())
+        beating = alive.create_task(watchdog.beat())
+        stack.callback(beating.cancel)
+        pool = await stack.enter_async_context(
+            open_pool(
+                settings.database_url,
+                size=settings.main_slots + settings.priority_slots + 8,
+                name="iiifq-worker",
+            )
+        )
+        client = await namespace.connect(settings, stop)
+        if client is None:
+            return
+        workers = await _workers(stack, settings, pool, client, queues)
+        for each in workers:
+            await stack.enter_async_context(each)
+        if BATCHES in queues:
+            await namespace.ensure_schedule(client, settings)
+            first = alive.create_task(_first_pass(ReconcileActivities(settings, pool, client)))
+            stack.callback(first.cancel)
+        signing = alive.create_task(_sign(pool, queues))
+        stack.callback(signing.cancel)
+        log.info("working", queues=queues)
+        await stop.wait()
+        log.info("stopping")
+
+
+async def _workers(
+    stack: AsyncExitStack, settings: Settings, pool: Pool, client: Client, queues: tuple[str, ...]
+) -> list[Worker]:
+    workers = []
+    if BATCHES in queues:
+        books = BookkeepingActivities(settings, pool)
+        upkeep = ReconcileActivities(settings, pool, client)
+        workers.append(
+            Worker(
+                client,
+                task_queue=BATCHES,
+                workflows=[BatchWorkflow, AssetWorkflow, ReconcileWorkflow],
+                activities=[
+                    books.plan_batch,
+                    books.open_entries,
+                    books.batch_progress,
+                    books.retry_failed,
+                    books.record_fault,
+                    books.record_job_fault,
+                    upkeep.reconcile,
+                ],
+                workflow_runner=SandboxedWorkflowRunner(
+                    restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows")
+                ),
+                max_concurrent_activities=8,
+                graceful_shutdown_timeout=GRACE,
+            )
+        )
+    slots = {
+        QueueKind.MAIN.value: (settings.main_slots, MAIN_NICE),
+        QueueKind.PRIORITY.value: (settings.priority_slots, 0),
+    }
+    asset_queues = [queue for queue in queues if queue in slots]
+    if asset_queues:
+        origins = await stack.enter_async_context(OriginClient(settings))
+        store = Store.from_url(settings.storage_url)
+        if settings.scratch_folder is not None:
+            settings.scratch_folder.mkdir(parents=True, exist_ok=True)
+    for queue in asset_queues:
+        count, nice = slots[queue]
+        images = await stack.enter_async_context(ImageProcesses(settings.image_processes, nice))
+        processing = ProcessActivities(settings, pool, origins, images, store)
+        workers.append(
+            Worker(
+                client,
+                task_queue=queue,
+                activities=[processing.process_entry, processing.process_job],
+                max_concurrent_activities=count,
+                graceful_shutdown_timeout=GRACE,
+                max_heartbeat_throttle_interval=timedelta(seconds=5),
+            )
+        )
+    return workers
+
+
+async def _first_pass(reconciler: ReconcileActivities) -> None:
+    try:
+        await reconciler.run()
+    except DatabaseUnavailable as away:
+        log.warning("first pass of the reconciler failed; the schedule tries again", why=str(away))
+
+
+async def _sign(pool: Pool, queues: tuple[str, ...]) -> None:
+    worker_id = f"{socket.gethostname()}-{os.getpid()}"
+    while True:
+        try:
+            async with asyncio.timeout(5), transaction(pool) as connection:
+                await signs.sign(connection, worker_id, list(queues))
+        except (DatabaseUnavailable, TimeoutError) as away:
+            log.warning("could not sign", why=str(away))
+        await asyncio.sleep(2)

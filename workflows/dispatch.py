@@ -1,0 +1,68 @@
+"""Starts workflows: a batch's, or tells it to look again; and the one of an asset alone."""
+
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+
+from workflows.contracts import (
+    ASSET_WORKFLOW,
+    BATCH,
+    BATCH_WORKFLOW,
+    BATCHES,
+    CUSTOMER,
+    ERRORS,
+    QUEUE,
+    STATE,
+    BatchRun,
+    BatchState,
+    ProcessJob,
+    QueueKind,
+    RetryPlan,
+    batch_workflow_id,
+    job_workflow_id,
+)
+
+
+async def dispatch_batch(
+    client: Client, batch_id: int, customer_id: int, queue: QueueKind
+) -> None:
+    """Signals `wake` to the batch's workflow, and starts it if it is not running.
+
+    Any number of times, at any moment: the workflow reads from Postgres what there is to do.
+    """
+    await client.start_workflow(
+        BATCH_WORKFLOW,
+        BatchRun(batch_id),
+        id=batch_workflow_id(batch_id),
+        task_queue=BATCHES,
+        start_signal="wake",
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        memo={"customer": customer_id, "queue": queue.value},
+        search_attributes=TypedSearchAttributes(
+            [
+                SearchAttributePair(CUSTOMER, customer_id),
+                SearchAttributePair(BATCH, batch_id),
+                SearchAttributePair(QUEUE, queue.value),
+                SearchAttributePair(ERRORS, 0),
+                SearchAttributePair(STATE, BatchState.WAITING.value),
+            ]
+        ),
+        static_summary=f"batch {batch_id} of customer {customer_id} on {queue.value}",
+    )
+
+
+async def dispatch_job(client: Client, job_id: int, retry: RetryPlan) -> None:
+    """Starts the workflow that processes one asset alone, unless it is running."""
+    await client.start_workflow(
+        ASSET_WORKFLOW,
+        ProcessJob(job_id, retry),
+        id=job_workflow_id(job_id),
+        task_queue=BATCHES,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )

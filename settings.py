@@ -36,9 +36,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="IIIFQ_", frozen=True, extra="ignore")
 
-    database_url: str = Field(
-        default="postgresql:///iiifq", description="Postgres, as a libpq URL"
-    )
+    database_url: str = Field(default="postgresql:///iiifq", description="Postgres, as a libpq URL")
     temporal_address: str = Field(
         default="127.0.0.1:7233", description="Temporal's frontend, as host:port"
     )
@@ -104,7 +102,9 @@ class Settings(BaseSettings):
         default=4, gt=0, description="tries at an asset before its fault becomes its error"
     )
     retry_interval_s: float = Field(
-        default=2.0, gt=0, description="seconds before the second try; each later wait is 4 times longer"
+        default=2.0,
+        gt=0,
+        description="seconds before the second try; each later wait is 4 times as long",
     )
     retry_window_s: float = Field(
         default=7 * 24 * 3600.0,

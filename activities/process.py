@@ -75,9 +75,7 @@ class ProcessActivities:
             await self._transact(lambda c: processing.end_job(c, job.job_id, work, processed))
             return Outcome(processed.error)
 
-    async def _claim(
-        self, begin: Callable[[Connection], Awaitable[Work | None]]
-    ) -> Work | None:
+    async def _claim(self, begin: Callable[[Connection], Awaitable[Work | None]]) -> Work | None:
         try:
             return await self._transact(begin)
         except AssetClaimed as claimed:

@@ -211,9 +211,7 @@ async def retry(
     await connection.execute(_sql["request"], {"id": batch_id})
 
 
-async def retry_failed(
-    connection: Connection, batch_id: int, assets: Sequence[str] | None
-) -> int:
+async def retry_failed(connection: Connection, batch_id: int, assets: Sequence[str] | None) -> int:
     """As `retry`, for assets given as `space/id`; leaves alone what did not fail. How many."""
     await values(connection, _sql["lock_assets"], {"id": batch_id, "states": ["error"]})
     cursor = await connection.execute(_sql["failed"], {"id": batch_id})

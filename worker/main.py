@@ -6,7 +6,6 @@ import signal
 import socket
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from temporalio.client import Client

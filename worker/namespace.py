@@ -59,9 +59,7 @@ async def _ensure_search_attributes(client: Client) -> None:
 async def ensure_schedule(client: Client, settings: Settings) -> None:
     """The reconciler runs every `reconcile_s`, one pass at a time."""
     schedule = Schedule(
-        action=ScheduleActionStartWorkflow(
-            RECONCILE_WORKFLOW, id="reconcile", task_queue=BATCHES
-        ),
+        action=ScheduleActionStartWorkflow(RECONCILE_WORKFLOW, id="reconcile", task_queue=BATCHES),
         spec=ScheduleSpec(
             intervals=[ScheduleIntervalSpec(every=timedelta(seconds=settings.reconcile_s))]
         ),

@@ -76,7 +76,7 @@ class BatchWorkflow:
                 await workflow.wait_condition(
                     self._has_news, timeout=timedelta(seconds=plan.retry_window_s)
                 )
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 return
 
     @workflow.signal

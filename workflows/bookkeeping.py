@@ -21,7 +21,7 @@ from workflows.retries import BOOKKEEPING
 Output = TypeVar("Output")
 
 
-async def _call(name: str, argument: Any, output: type[Output]) -> Output:  # noqa: ANN401
+async def _call(name: str, argument: Any, output: type[Output]) -> Output:
     result: Output = await workflow.execute_activity(
         name,
         argument,

@@ -27,9 +27,7 @@ from workflows.contracts import (
 )
 
 
-async def dispatch_batch(
-    client: Client, batch_id: int, customer_id: int, queue: QueueKind
-) -> None:
+async def dispatch_batch(client: Client, batch_id: int, customer_id: int, queue: QueueKind) -> None:
     """Signals `wake` to the batch's workflow, and starts it if it is not running.
 
     Any number of times, at any moment: the workflow reads from Postgres what there is to do.

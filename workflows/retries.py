@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 from workflows.contracts import ASSET_CLAIMED, RetryPlan
 
@@ -48,6 +49,6 @@ def explain(error: ActivityError) -> str:
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.category.name == "BENIGN":
         return cause.message
-    if isinstance(cause, TimeoutError):
+    if isinstance(cause, ActivityTimeout):
         return "Processing was interrupted several times, and the asset may be the cause of it"
     return "The platform failed to process the asset; its operator can see why"

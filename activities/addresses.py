@@ -1,0 +1,90 @@
+"""Keeps requests out of private networks: the address really connected to is the one checked."""
+
+import asyncio
+import socket
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+import httpcore
+
+from activities.faults import AssetFault, OriginAway
+from settings import Network
+
+Address = IPv4Address | IPv6Address
+
+_TRANSLATED = IPv6Network("64:ff9b::/96")
+"""NAT64 (RFC 6052): another spelling of any IPv4 address."""
+
+
+def permitted(address: Address, allowed: Sequence[Network]) -> bool:
+    """Whether an origin may be at this address: a public one, or in a network that is allowed."""
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is not None:
+            return permitted(inner, allowed)
+        if address.teredo is not None or address in _TRANSLATED:
+            return False
+    if any(address.version == net.version and address in net for net in allowed):
+        return True
+    return address.is_global and not address.is_multicast
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to permitted addresses alone, and to the very address that was checked."""
+
+    def __init__(self, allowed: Sequence[Network]) -> None:
+        self._allowed = allowed
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - as inherited
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Resolves, checks and connects; tries each permitted address in turn.
+
+        Raises:
+            AssetFault: no address of the host is permitted.
+            OriginAway: the host cannot be resolved.
+        """
+        addresses = [a for a in await _resolved(host, port) if permitted(a, self._allowed)]
+        if not addresses:
+            raise AssetFault(
+                f"The origin {host} is in a private network, which this platform may not read"
+            )
+        failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
+        for address in addresses:
+            try:
+                return await self._inner.connect_tcp(
+                    str(address), port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        assert failure is not None  # noqa: S101 - there was an address
+        raise failure
+
+    async def connect_unix_socket(
+        self,
+        path: str,  # noqa: ARG002 - as inherited
+        timeout: float | None = None,  # noqa: ASYNC109, ARG002
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
+    ) -> httpcore.AsyncNetworkStream:
+        """Refused: no origin is behind one."""
+        raise AssetFault("The origin's address cannot be used")
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleeps."""
+        await asyncio.sleep(seconds)
+
+
+async def _resolved(host: str, port: int) -> list[Address]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )
+    except (OSError, UnicodeError) as error:
+        raise OriginAway(f"The origin's host {host} could not be found") from error
+    return list(dict.fromkeys(ip_address(str(each[4][0]).partition("%")[0]) for each in found))

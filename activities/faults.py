@@ -1,0 +1,45 @@
+"""What can go wrong with an asset, and whose fault it is.
+
+::
+
+    Fault
+    ├── AssetFault              the asset's own: becomes its error at once, never retried
+    └── SurroundingsFault       the world around it: retried with backoff, then its error
+        ├── OriginAway          time-out, host not resolved, connection refused or cut, 429, 5xx
+        ├── StoreAway           derivatives cannot be written or deleted now
+        └── DiskFull            no room for originals, or for derivatives
+
+`str()` of a fault is the message for the customer. It says what to mend, and holds no path, no
+file content and no detail of this host; of the origin at most its host and the status it answered.
+"""
+
+
+class Fault(Exception):
+    """Processing an asset failed in a way that was foreseen."""
+
+
+class AssetFault(Fault):
+    """The asset itself cannot be processed: trying again would end the same."""
+
+
+class SurroundingsFault(Fault):
+    """Something the asset depends on failed: trying again later may succeed."""
+
+
+class OriginAway(SurroundingsFault):
+    """The origin did not give the original, and may give it later.
+
+    `retry_after_s` is the wait in seconds that it asked for, None when it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class StoreAway(SurroundingsFault):
+    """The store of derivatives cannot be reached or refuses."""
+
+
+class DiskFull(SurroundingsFault):
+    """There is no room left where originals or derivatives are written."""

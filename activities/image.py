@@ -1,0 +1,154 @@
+"""The derivatives of an image, made with libvips; runs inside an image process, never in a worker.
+
+One decode serves every derivative, and each thumbnail is made from the next larger one.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyvips
+
+from activities.faults import AssetFault, DiskFull
+from activities.image_job import Derived, ImageJob, ImageResult
+
+PYRAMID = {
+    "tile": True,
+    "tile_width": 256,
+    "tile_height": 256,
+    "pyramid": True,
+    "compression": "jpeg",
+    "Q": 85,
+    "keep": "icc",
+}
+THUMB = {"Q": 80, "keep": "none"}
+
+HELD_IN_MEMORY_BYTES = 512 * 1024 * 1024
+"""Decoded images up to this size are held in memory, larger ones in a file of the job's folder."""
+
+BIGTIFF_PIXELS = 1_000_000_000
+"""From here a pyramid could pass the 4 GiB of a classic TIFF."""
+
+CSS_DPI = 96
+"""Dots per inch by which an SVG's millimetres become pixels (CSS Values and Units 4, 6.2)."""
+
+FORMATS = ("jpeg", "png", "tiff", "gif", "webp", "heif", "jp2k", "jxl", "svg")
+"""The formats read, by the names of libvips' loaders. It has others, such as CSV, that are none."""
+
+SAMPLE_BYTES = {"uchar": 1, "char": 1, "ushort": 2, "short": 2, "uint": 4, "int": 4, "float": 4}
+
+DAMAGED = "The file is not an image that can be read: it is damaged or cut short"
+UNKNOWN = "The file is not an image that can be read: it is not in a supported image format"
+
+pyvips.cache_set_max(0)
+pyvips.block_untrusted_set(True)
+# The SVG loader counts as untrusted too. It is given bytes, not a file, so that it has no folder
+# from which a reference could be resolved.
+pyvips.operation_block_set("VipsForeignLoadSvg", False)
+
+
+def derive(job: ImageJob) -> ImageResult:
+    """Decode the original once, and write the derivatives that `job` asks for into its folder.
+
+    Raises AssetFault if the original is no image that can be read or is too large, and DiskFull.
+    """
+    os.environ["TMPDIR"] = str(job.folder)  # where libvips puts what it does not hold in memory
+    try:
+        image = _decode(job)
+    except pyvips.Error as error:
+        raise _fault(error) from error
+    return ImageResult(image.width, image.height, tuple(_derivatives(image, job)))
+
+
+def _decode(job: ImageJob) -> pyvips.Image:
+    """The original as it is to be displayed: upright, 8 bits, sRGB or grey, without alpha, held."""
+    image = _open(job.source)
+    pixels = image.width * image.height
+    if pixels > job.max_pixels:
+        raise AssetFault(
+            f"The image is too large: {image.width} x {image.height} pixels, "
+            f"and at most {job.max_pixels:,} in all are allowed"
+        )
+    if image.get_typeof("orientation") and image.get("orientation") not in (0, 1):
+        image = _held(image).autorot()  # turning reads columns, and a decoder only gives rows
+    return _held(_opaque(_display_colours(image)))
+
+
+def _open(source: Path) -> pyvips.Image:
+    """The image with its header read and its pixels not yet decoded."""
+    if source.stat().st_size == 0:
+        raise AssetFault("The file is not an image that can be read: it is empty")
+    loader = _loader(source)
+    options: dict[str, Any] = {"access": "sequential", "fail_on": "error"}
+    if loader == "svg":
+        return pyvips.Image.svgload_buffer(source.read_bytes(), dpi=CSS_DPI, **options)
+    return getattr(pyvips.Image, f"{loader}load")(str(source), **options)
+
+
+def _loader(source: Path) -> str:
+    found = pyvips.vips_lib.vips_foreign_find_load(str(source).encode())
+    if found != pyvips.ffi.NULL:
+        name = pyvips.nickname_find(pyvips.type_from_name(pyvips.ffi.string(found).decode()))
+        for known in FORMATS:
+            if name == f"{known}load":
+                return known
+    raise AssetFault(UNKNOWN)
+
+
+def _held(image: pyvips.Image) -> pyvips.Image:
+    """The image's pixels computed, once, and kept where they can be read in any order."""
+    size = image.width * image.height * image.bands * SAMPLE_BYTES.get(image.format, 8)
+    if size <= HELD_IN_MEMORY_BYTES:
+        return image.copy_memory()
+    held = pyvips.Image.new_temp_file("%s.v")
+    image.write(held)
+    return held
+
+
+def _display_colours(image: pyvips.Image) -> pyvips.Image:
+    """8 bits of sRGB or grey. A profile of RGB or grey is kept; CMYK is converted by its own."""
+    if image.interpretation == "cmyk":
+        return image.icc_transform("srgb", embedded=True, input_profile="cmyk")
+    if image.interpretation in ("b-w", "srgb"):
+        return image if image.format == "uchar" else image.cast("uchar")
+    grey = image.bands < 3
+    return image.colourspace("b-w" if grey else "srgb").cast("uchar")
+
+
+def _opaque(image: pyvips.Image) -> pyvips.Image:
+    return image.flatten(background=255) if image.hasalpha() else image
+
+
+def _derivatives(image: pyvips.Image, job: ImageJob) -> Iterator[Derived]:
+    if job.pyramid:
+        name = "iiif-img.tif"
+        big = image.width * image.height >= BIGTIFF_PIXELS
+        image.tiffsave(str(job.folder / name), bigtiff=big, **PYRAMID)
+        size = (job.folder / name).stat().st_size
+        yield Derived("iiif-img", name, ".tif", size, image.width, image.height)
+    source = image
+    made: set[tuple[int, int]] = set()
+    for side in sorted(job.thumbs, reverse=True):
+        # Each from the last: the smaller ones cost next to nothing.
+        source = source.thumbnail_image(side, height=side, size="down").copy_memory()
+        if (source.width, source.height) in made:
+            continue  # the original is smaller than both squares
+        made.add((source.width, source.height))
+        name = f"thumb-{side}.jpg"
+        picture = source
+        if picture.get_typeof("icc-profile-data") and picture.bands > 2:
+            picture = picture.icc_transform("srgb", embedded=True)
+        picture.jpegsave(str(job.folder / name), **THUMB)
+        size = (job.folder / name).stat().st_size
+        yield Derived("thumbs", name, f"/{side}.jpg", size, source.width, source.height)
+
+
+def _fault(error: pyvips.Error) -> Exception:
+    """What libvips' words mean to the customer. They may hold paths, so none is passed on."""
+    words = error.detail.decode() if isinstance(error.detail, bytes) else str(error.detail)
+    if "No space left" in words or "write error" in words:
+        return DiskFull("There is no room to process the image")
+    if "out of memory" in words.lower():
+        return AssetFault("The image is too large to process in the memory allowed")
+    return AssetFault(DAMAGED)

@@ -1,0 +1,85 @@
+"""Tells Temporal of what was written, after the response: the outbox keeps what it is not told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from projection import batch
+from projection.database import DatabaseUnavailable, Pool, transaction
+from settings import Settings
+from workflows.contracts import QueueKind, RetryPlan
+from workflows.dispatch import dispatch_batch, dispatch_job
+
+log = structlog.get_logger()
+
+PATIENCE_S = 10.0
+
+
+class Dispatcher:
+    """Starts workflows in the background; what fails is left to the reconciler."""
+
+    def __init__(self, settings: Settings, pool: Pool) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._client: Client | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._some_at_once = asyncio.Semaphore(16)
+
+    async def client(self) -> Client:
+        """The client of Temporal, connected at its first use. Raises RuntimeError while away."""
+        if self._client is None:
+            self._client = await Client.connect(
+                self._settings.temporal_address,
+                namespace=self._settings.temporal_namespace,
+            )
+        return self._client
+
+    async def answers(self) -> bool:
+        """Whether Temporal answers."""
+        try:
+            async with asyncio.timeout(2):
+                client = await self.client()
+                return await client.service_client.check_health(timeout=timedelta(seconds=2))
+        except (RuntimeError, RPCError, TimeoutError):
+            return False
+
+    def batch(self, due: batch.Batch) -> None:
+        """Tells the workflow of a batch, soon."""
+
+        async def tell() -> None:
+            client = await self.client()
+            await dispatch_batch(client, due.id, due.customer_id, QueueKind(due.kind))
+            async with transaction(self._pool) as connection:
+                await batch.dispatched(connection, due.id, due.requested)
+
+        self._soon(tell, f"batch {due.id}")
+
+    def job(self, job_id: int) -> None:
+        """Starts the workflow of an asset alone, soon."""
+
+        async def tell() -> None:
+            retry = RetryPlan(self._settings.activity_attempts, self._settings.retry_interval_s)
+            await dispatch_job(await self.client(), job_id, retry)
+
+        self._soon(tell, f"job {job_id}")
+
+    def _soon(self, tell: Callable[[], Awaitable[None]], what: str) -> None:
+        async def told() -> None:
+            try:
+                async with self._some_at_once, asyncio.timeout(PATIENCE_S):
+                    await tell()
+            except (RuntimeError, RPCError, TimeoutError, DatabaseUnavailable) as away:
+                log.warning("left to the reconciler", what=what, why=str(away))
+
+        task = asyncio.create_task(told())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Waits a moment for what is under way."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1)

@@ -106,9 +106,9 @@ class Customer:
     auth: tuple[str, str]
 
     def url(self, path: str) -> str:
-        """The absolute URL of a path below the customer; an absolute one is left as it is."""
+        """The absolute URL of a path below the customer, or of a link given by an earlier run."""
         if path.startswith("http"):
-            return path
+            path = path.partition(f"/customers/{self.id}")[2]
         return f"{self.stack.run['api_url']}/customers/{self.id}{path}"
 
     def get(self, path: str) -> Json:

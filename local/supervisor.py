@@ -35,6 +35,7 @@ class _Life:
     process: Process
     heard: float
     first_heard: float | None = None
+    over: bool = False
 
 
 class Supervisor:
@@ -111,9 +112,12 @@ class Supervisor:
         life = _Life(process, heard=time.monotonic())
         async with asyncio.TaskGroup() as group:
             checks = group.create_task(self._check(child, life, answered))
-            while process.poll() is None:  # noqa: ASYNC110 - Popen has no event
-                await asyncio.sleep(POLL_S)
-            checks.cancel()
+            try:
+                while process.poll() is None:  # noqa: ASYNC110 - Popen has no event
+                    await asyncio.sleep(POLL_S)
+            finally:
+                life.over = True
+                checks.cancel()
         return None if life.first_heard is None else life.heard - life.first_heard
 
     async def _check(self, child: Child, life: _Life, answered: asyncio.Event) -> None:
@@ -122,7 +126,10 @@ class Supervisor:
             # Silence ends when the question is put: while this process is itself held up, by a
             # sleeping laptop for one, nobody was asked.
             asked = time.monotonic()
-            if await child.alive():
+            answers = await child.alive()
+            if life.over:
+                return  # Python 3.11's wait_for, in psycopg, can swallow a cancellation
+            if answers:
                 life.heard = time.monotonic()
                 if life.first_heard is None:
                     life.first_heard = life.heard

@@ -178,3 +178,25 @@ async def test_what_does_not_stop_is_killed_after_its_grace(tmp_path: Path, held
             await supervisor.stop()
             assert gone(pid)
             assert 0.3 <= time.monotonic() - began < 3
+
+
+async def test_a_health_check_that_swallows_its_cancellation_does_not_hold_up_the_stop(
+    tmp_path: Path,
+) -> None:
+    """As Python 3.11's asyncio.wait_for does when its answer comes at the same moment."""
+    asked = asyncio.Event()
+
+    with lively(tmp_path) as child:
+
+        async def stubborn() -> bool:
+            if await child.alive():
+                asked.set()
+            try:
+                await asyncio.sleep(0.3)
+            except asyncio.CancelledError:
+                return True
+            return True
+
+        async with asyncio.timeout(10), supervised() as (supervisor, _):
+            await supervisor.start(Child(**{**vars(child), "alive": stubborn}))
+            await asked.wait()

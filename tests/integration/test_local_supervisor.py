@@ -199,4 +199,5 @@ async def test_a_health_check_that_swallows_its_cancellation_does_not_hold_up_th
 
         async with asyncio.timeout(10), supervised() as (supervisor, _):
             await supervisor.start(Child(**{**vars(child), "alive": stubborn}))
+            asked.clear()
             await asked.wait()

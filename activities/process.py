@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.faults import AssetFault, OriginAway, SurroundingsFault
 from activities.image_job import ImageJob
 from activities.image_process import ImageProcesses
+from activities.keys import THUMBS, place
 from activities.origin import OriginClient
 from activities.store import Store
 from projection import processing
@@ -29,9 +30,6 @@ from workflows.contracts import (
     ProcessEntry,
     ProcessJob,
 )
-
-THUMBS = (1024, 400, 200, 100)
-"""Sides in pixels of the squares that thumbnails fit, by the policy `default`."""
 
 BEAT_S = 4.0
 """Seconds between heartbeats: a third of the time after which a worker counts as dead."""
@@ -126,7 +124,7 @@ class ProcessActivities:
         derivatives: list[dict[str, object]] = []
         width: int | None = None
         height: int | None = None
-        key = f"{work.customer_id}/{work.space_id}/{work.asset_id}"
+        key = place(work.customer_id, work.space_id, work.asset_id)
         if channels & {"iiif-img", "thumbs"}:
             job = ImageJob(
                 source=source,

@@ -17,7 +17,7 @@ from workflows.contracts import (
     batch_workflow_id,
     job_workflow_id,
 )
-from workflows.dispatch import dispatch_batch, dispatch_job
+from workflows.dispatch import dispatch_batch, dispatch_deletion, dispatch_job
 
 PAGE = 500
 
@@ -53,6 +53,7 @@ class ReconcileActivities:
             async with transaction(self.pool) as connection:
                 await batch.dispatched(connection, due.id, due.requested)
         await self._jobs()
+        await self._deletions()
         async with transaction(self.pool) as connection:
             await batch.clean_keys(connection)
             await worker.clean(connection)
@@ -94,6 +95,18 @@ class ReconcileActivities:
                 after = job.job_id
                 if not await _is_running(self.client, job_workflow_id(job.job_id)):
                     await dispatch_job(self.client, job.job_id, self._retry())
+            if len(page) < PAGE:
+                return
+
+    async def _deletions(self) -> None:
+        after = 0
+        while True:
+            async with transaction(self.pool) as connection:
+                page = await asset.pending_deletions(connection, after, PAGE)
+            for deletion_id in page:
+                _beat()
+                after = deletion_id
+                await dispatch_deletion(self.client, deletion_id)
             if len(page) < PAGE:
                 return
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, S3Store
+from obstore.store import ObjectStore
 
 from activities.faults import DiskFull, StoreAway
+from storage import open_store
 
 
 class Store:
@@ -26,13 +26,7 @@ class Store:
         Raises:
             ValueError: any other URL.
         """
-        parts = urlsplit(url)
-        if parts.scheme == "file" and not parts.netloc:
-            folder = Path(unquote(parts.path))
-            return cls(LocalStore(str(folder), automatic_cleanup=True, mkdir=True))
-        if parts.scheme == "s3" and parts.netloc:
-            return cls(S3Store(parts.netloc, prefix=parts.path.strip("/") or None))
-        raise ValueError(f"the storage URL must be file:///folder or s3://bucket/prefix, not {url}")
+        return cls(open_store(url))
 
     async def put(self, key: str, path: Path) -> None:
         """Writes a file under a key, at once for every reader.

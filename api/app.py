@@ -6,13 +6,26 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
-from api import assets, batches, health, queues, spaces
+from api import (
+    asset_changes,
+    assets,
+    batches,
+    derivatives,
+    entry,
+    health,
+    manifests,
+    queues,
+    spaces,
+)
 from api.dispatch import Dispatcher
 from api.hydra import Problem, problem_response
 from api.requests import VerifiedSecrets
+from api.scope import ALIASES, CUSTOMER_PREFIX, MANIFEST_PREFIX
 from projection.database import DatabaseUnavailable, open_pool
 from settings import Settings
+from storage import open_store
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -23,6 +36,7 @@ def make_app(settings: Settings) -> FastAPI:
         async with open_pool(settings.database_url, size=20, name="iiifq-api") as pool:
             app.state.settings = settings
             app.state.pool = pool
+            app.state.store = open_store(settings.storage_url)
             app.state.verified = VerifiedSecrets()
             app.state.dispatcher = Dispatcher(settings, pool)
             yield
@@ -34,8 +48,13 @@ def make_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    for module in (health, queues, batches, assets, spaces):
+    for module in (entry, health, spaces, assets, asset_changes, manifests, derivatives):
         app.include_router(module.router)
+    app.include_router(queues.global_router)
+    for prefix in (CUSTOMER_PREFIX, MANIFEST_PREFIX, *ALIASES):
+        for module in (queues, batches):
+            shown = prefix not in ALIASES
+            app.include_router(module.router, prefix=prefix, include_in_schema=shown)
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(HTTPException, _no_such_route)
     app.add_exception_handler(DatabaseUnavailable, _database_away)
@@ -59,7 +78,20 @@ async def _no_such_route(request: Request, error: Exception) -> JSONResponse:
         405: ("Method Not Allowed", f"{request.method} is not supported here"),
     }
     title, detail = known.get(error.status_code, (error.detail, error.detail))
-    return _answer(request, Problem(error.status_code, title, detail, error.headers))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return _answer(request, Problem(error.status_code, title, detail, headers))
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of every route at the request's path: the router names those of one alone."""
+    return [
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        for asked in ({**request.scope, "method": method},)
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _database_away(request: Request, _: Exception) -> JSONResponse:

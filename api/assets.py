@@ -17,14 +17,22 @@ router = APIRouter(prefix="/customers/{customer_id}", tags=["assets"])
 NUMBERS = ("number1", "number2", "number3", "space")
 
 
+LARGEST_SPACE = 2**31 - 1
+
+
+def asset_url(links: Links, row: asset.Asset) -> str:
+    """The address of an asset."""
+    identity = quote(row.id, safe="")
+    return links.customer(row.customer_id, "spaces", row.space_id, "images", identity)
+
+
 def shown(links: Links, row: asset.Asset) -> Resource:
     """An asset as clients see it."""
-    identity = quote(row.id, safe="")
-    url = links.customer(row.customer_id, "spaces", row.space_id, "images", identity)
+    url = asset_url(links, row)
     made = {derivative["channel"] for derivative in row.derivatives}
     named = {channel["channel"] for channel in row.delivery_channels}
     ready = made & named
-    place = (row.customer_id, row.space_id, identity)
+    place = (row.customer_id, row.space_id, quote(row.id, safe=""))
     return resource(
         "vocab:Image",
         url,
@@ -122,13 +130,22 @@ async def asset_page(
 _KNOWN_ORDERS = ", ".join(asset.ORDERS)
 
 
+@router.get("/allImages")
+async def read_all_images(request: Request, customer: Customer, links: MadeLinks) -> Resource:
+    """All assets of the customer, by space and id."""
+    url = links.customer(customer, "allImages")
+    async with database(request) as connection:
+        view = await asset.of_customer(connection, customer)
+        return await asset_page(request, connection, links, url, view)
+
+
 @router.get("/spaces/{space_id}/images")
 async def read_space_images(
     request: Request, customer: Customer, space_id: str, links: MadeLinks
 ) -> Resource:
     """The assets of a space."""
     async with database(request) as connection:
-        row = await space.get(connection, customer, whole_number(space_id, "space", 2**31 - 1))
+        row = await space.get(connection, customer, whole_number(space_id, "space", LARGEST_SPACE))
         if row is None:
             raise not_found(f"space {space_id}")
         url = links.customer(customer, "spaces", row.id, "images")
@@ -136,16 +153,58 @@ async def read_space_images(
         return await asset_page(request, connection, links, url, view)
 
 
+async def found(
+    connection: Connection, customer_id: int, space_id: str, asset_id: str
+) -> asset.Asset:
+    """The customer's asset. Raises Problem 404."""
+    number = whole_number(space_id, "space", LARGEST_SPACE)
+    row = None
+    if "\0" not in asset_id:
+        row = await asset.get(connection, customer_id, number, asset_id)
+    if row is None:
+        raise not_found(f"asset {asset_id} in space {number}")
+    return row
+
+
 @router.get("/spaces/{space_id}/images/{asset_id}")
 async def read_asset(
     request: Request, customer: Customer, space_id: str, asset_id: str, links: MadeLinks
 ) -> Resource:
     """An asset."""
-    number = whole_number(space_id, "space", 2**31 - 1)
-    row = None
-    if "\0" not in asset_id:
-        async with database(request) as connection:
-            row = await asset.get(connection, customer, number, asset_id)
-    if row is None:
-        raise not_found(f"asset {asset_id} in space {number}")
-    return shown(links, row)
+    async with database(request) as connection:
+        return shown(links, await found(connection, customer, space_id, asset_id))
+
+
+@router.get("/spaces/{space_id}/images/{asset_id}/storage")
+async def read_storage(
+    request: Request, customer: Customer, space_id: str, asset_id: str, links: MadeLinks
+) -> Resource:
+    """The bytes that an asset's derivatives take in the store, by delivery channel."""
+    async with database(request) as connection:
+        row = await found(connection, customer, space_id, asset_id)
+    channels: dict[str, int] = {}
+    for made in row.derivatives:
+        channels[made["channel"]] = channels.get(made["channel"], 0) + made["bytes"]
+    url = f"{asset_url(links, row)}/storage"
+    return resource("vocab:ImageStorage", url, size=sum(channels.values()), channels=channels)
+
+
+@router.get("/spaces/{space_id}/images/{asset_id}/metadata")
+async def read_metadata(
+    request: Request, customer: Customer, space_id: str, asset_id: str, links: MadeLinks
+) -> Resource:
+    """What is known of an asset's original and of each derivative, sizes in pixels and bytes."""
+    async with database(request) as connection:
+        row = await found(connection, customer, space_id, asset_id)
+    return resource(
+        "vocab:ImageMetadata",
+        f"{asset_url(links, row)}/metadata",
+        mediaType=row.media_type,
+        width=row.width,
+        height=row.height,
+        duration=row.duration,
+        derivatives=[
+            {name: made[name] for name in ("channel", "width", "height", "bytes") if name in made}
+            for made in row.derivatives
+        ],
+    )

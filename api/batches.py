@@ -1,16 +1,22 @@
-"""`/customers/{c}/queue/batches/{id}`."""
+"""A batch, below the queue it was sent to: its counts, its assets, retry and cancel."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 
+from api import bodies
 from api.assets import asset_page
-from api.hydra import Links, Resource, date, not_found, resource
-from api.requests import Customer, MadeLinks, database, whole_number
+from api.dispatch import Dispatcher
+from api.hydra import Links, Problem, Resource, bad_request, date, not_found, resource
+from api.requests import MadeLinks, database, whole_number
+from api.scope import Scope, TheScope
 from projection import asset, batch
 from projection.database import Connection
 
-router = APIRouter(prefix="/customers/{customer_id}/queue/batches/{batch_id}", tags=["batches"])
+router = APIRouter(prefix="/queue/batches/{batch_id}", tags=["batches"])
 
 
 def _expected_end(row: batch.Batch) -> datetime | None:
@@ -24,9 +30,14 @@ def _expected_end(row: batch.Batch) -> datetime | None:
     return now + timedelta(seconds=left)
 
 
+def batch_url(links: Links, customer_id: int, batch_id: int) -> str:
+    """The one address of a batch, whichever queue it was sent to."""
+    return links.customer(customer_id, "queue", "batches", batch_id)
+
+
 def shown(links: Links, row: batch.Batch) -> Resource:
     """A batch as clients see it."""
-    url = links.customer(row.customer_id, "queue", "batches", row.id)
+    url = batch_url(links, row.customer_id, row.id)
     return resource(
         "vocab:Batch",
         url,
@@ -47,9 +58,10 @@ def shown(links: Links, row: batch.Batch) -> Resource:
     )
 
 
-async def found(connection: Connection, customer_id: int, batch_id: str) -> batch.Batch:
-    """The customer's batch. Raises Problem 404."""
-    row = await batch.get(connection, customer_id, whole_number(batch_id, "batch"))
+async def found(connection: Connection, scope: Scope, batch_id: str) -> batch.Batch:
+    """The batch of this queue. Raises Problem 404."""
+    number = whole_number(batch_id, "batch")
+    row = await batch.get(connection, scope.customer, number, scope.manifest_key)
     if row is None:
         raise not_found(f"batch {batch_id}")
     return row
@@ -57,58 +69,106 @@ async def found(connection: Connection, customer_id: int, batch_id: str) -> batc
 
 @router.get("")
 async def read_batch(
-    request: Request, customer: Customer, batch_id: str, links: MadeLinks
+    request: Request, scope: TheScope, batch_id: str, links: MadeLinks
 ) -> Resource:
     """A batch with its counts."""
     async with database(request) as connection:
-        return shown(links, await found(connection, customer, batch_id))
+        return shown(links, await found(connection, scope, batch_id))
 
 
-@router.get("/images")
-async def read_images(
-    request: Request, customer: Customer, batch_id: str, links: MadeLinks
-) -> Resource:
-    """Assets whose newest batch this is, as they were sent."""
+@router.delete("")
+async def cancel_batch(
+    request: Request, scope: TheScope, batch_id: str, links: MadeLinks
+) -> JSONResponse:
+    """Cancels what has not started; those assets end with the error `Cancelled`."""
     async with database(request) as connection:
-        row = await found(connection, customer, batch_id)
-        view = asset.of_batch(row.id, row.owned)
-        return await asset_page(request, connection, links, f"{_url(links, row)}/images", view)
+        row = await found(connection, scope, batch_id)
+        try:
+            await batch.cancel(connection, row.id)
+        except batch.BatchFinished as finished:
+            raise Problem(409, "Conflict", f"Batch {row.id} has finished") from finished
+        row = await found(connection, scope, batch_id)
+    return JSONResponse(shown(links, row), status_code=202)
 
 
-@router.get("/assets")
-async def read_assets(
-    request: Request, customer: Customer, batch_id: str, links: MadeLinks
-) -> Resource:
-    """All that the batch was created with and that still exist."""
+@router.post("/test")
+async def test_batch(request: Request, scope: TheScope, batch_id: str) -> dict[str, bool]:
+    """Re-examines the batch against its entries; `success` when anything was corrected."""
     async with database(request) as connection:
-        row = await found(connection, customer, batch_id)
-        view = asset.of_batch_entries(row.id)
-        return await asset_page(request, connection, links, f"{_url(links, row)}/assets", view)
+        row = await found(connection, scope, batch_id)
+        return {"success": await batch.recheck(connection, row.id)}
 
 
-@router.get("/completedImages")
-async def read_completed(
-    request: Request, customer: Customer, batch_id: str, links: MadeLinks
-) -> Resource:
-    """Those of `images` that ended without error."""
+@router.post("/retry")
+async def retry_batch(
+    request: Request, scope: TheScope, batch_id: str, links: MadeLinks
+) -> JSONResponse:
+    """Retries failed assets: all, or those in `{"member": [{"id", "space"}]}`."""
     async with database(request) as connection:
-        row = await found(connection, customer, batch_id)
-        url = f"{_url(links, row)}/completedImages"
-        view = asset.of_batch_by_state(row.id, "completed")
-        return await asset_page(request, connection, links, url, view)
-
-
-@router.get("/errorImages")
-async def read_failed(
-    request: Request, customer: Customer, batch_id: str, links: MadeLinks
-) -> Resource:
-    """Those of `images` that ended with an error."""
+        row = await found(connection, scope, batch_id)
+    body = await bodies.raw(request)
+    only = _named_assets(bodies.parsed(body)) if body.strip() else None
     async with database(request) as connection:
-        row = await found(connection, customer, batch_id)
-        url = f"{_url(links, row)}/errorImages"
-        view = asset.of_batch_by_state(row.id, "error")
-        return await asset_page(request, connection, links, url, view)
+        try:
+            await batch.retry(connection, row.id, only)
+        except batch.NothingFailed as nothing:
+            raise Problem(409, "Conflict", f"No asset failed in batch {row.id}") from nothing
+        except batch.NotFailedHere as error:
+            names = ", ".join(f"{space}/{name}" for space, name in error.assets)
+            raise bad_request(f"Did not fail in batch {row.id}: {names}") from error
+        row = await found(connection, scope, batch_id)
+    dispatcher: Dispatcher = request.app.state.dispatcher
+    dispatcher.batch(row)
+    return JSONResponse(shown(links, row), status_code=202)
 
 
-def _url(links: Links, row: batch.Batch) -> str:
-    return links.customer(row.customer_id, "queue", "batches", row.id)
+def _named_assets(body: dict[str, Any]) -> list[tuple[int, str]] | None:
+    members = body.get("member")
+    if members is None:
+        return None
+    if not isinstance(members, list) or not members:
+        raise bad_request("'member' must be an array of assets, each with 'id' and 'space'")
+    named, faults = [], []
+    for number, member in enumerate(members, 1):
+        said = member if isinstance(member, dict) else {}
+        space, name = said.get("space"), said.get("id")
+        if isinstance(space, bool) or not isinstance(space, int) or not isinstance(name, str):
+            faults.append(f"member {number}: 'id' must be a text and 'space' a whole number")
+        else:
+            named.append((space, name))
+    if faults:
+        raise bad_request(*faults)
+    return named
+
+
+def _assets_view(name: str, what: str, view: Callable[[batch.Batch], asset.AssetView]) -> None:
+    async def read(request: Request, scope: TheScope, batch_id: str, links: MadeLinks) -> Resource:
+        async with database(request) as connection:
+            row = await found(connection, scope, batch_id)
+            url = f"{batch_url(links, scope.customer, row.id)}/{name}"
+            return await asset_page(request, connection, links, url, view(row))
+
+    read.__doc__ = what
+    router.add_api_route(f"/{name}", read, name=f"read_batch_{name}")
+
+
+_assets_view(
+    "images",
+    "Assets whose newest batch this is, as they were sent.",
+    lambda row: asset.of_batch(row.id, row.owned),
+)
+_assets_view(
+    "assets",
+    "All that the batch was created with and that still exist.",
+    lambda row: asset.of_batch_entries(row.id),
+)
+_assets_view(
+    "completedImages",
+    "Those of `images` that ended without error.",
+    lambda row: asset.of_batch_by_state(row.id, "completed"),
+)
+_assets_view(
+    "errorImages",
+    "Those of `images` that ended with an error.",
+    lambda row: asset.of_batch_by_state(row.id, "error"),
+)

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError
 
 from projection import batch
 from projection.database import DatabaseUnavailable, Pool, transaction
 from settings import Settings
 from workflows.contracts import QueueKind, RetryPlan
-from workflows.dispatch import dispatch_batch, dispatch_job
+from workflows.dispatch import dispatch_batch, dispatch_deletion, dispatch_job
 
 log = structlog.get_logger()
 
@@ -58,14 +58,23 @@ class Dispatcher:
 
         self._soon(tell, f"batch {due.id}")
 
-    def job(self, job_id: int) -> None:
-        """Starts the workflow of an asset alone, soon."""
+    def deletion(self, deletion_id: int) -> None:
+        """Has the derivatives of a deleted asset removed, soon."""
 
         async def tell() -> None:
-            retry = RetryPlan(self._settings.activity_attempts, self._settings.retry_interval_s)
-            await dispatch_job(await self.client(), job_id, retry)
+            await dispatch_deletion(await self.client(), deletion_id)
 
-        self._soon(tell, f"job {job_id}")
+        self._soon(tell, f"deletion {deletion_id}")
+
+    async def process(self, job_id: int) -> None:
+        """Processes an asset alone; returns when that has ended or takes too long."""
+        retry = RetryPlan(self._settings.activity_attempts, self._settings.retry_interval_s)
+        try:
+            async with asyncio.timeout(self._settings.sync_wait_s):
+                job = await dispatch_job(await self.client(), job_id, retry)
+                await job.result()
+        except (RuntimeError, RPCError, TimeoutError, WorkflowFailureError) as away:
+            log.warning("not awaited any longer", what=f"job {job_id}", why=str(away))
 
     def _soon(self, tell: Callable[[], Awaitable[None]], what: str) -> None:
         async def told() -> None:

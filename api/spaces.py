@@ -1,10 +1,20 @@
 """`/customers/{c}/spaces`."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.bodies import json_object
-from api.hydra import Links, Resource, bad_request, collection, date, not_found, resource, window
+from api.hydra import (
+    Links,
+    Problem,
+    Resource,
+    bad_request,
+    collection,
+    date,
+    not_found,
+    resource,
+    window,
+)
 from api.requests import Customer, MadeLinks, database, whole_number
 from projection import space
 
@@ -66,3 +76,49 @@ async def put_space(
     async with database(request) as connection:
         row = await space.put(connection, customer, number, name)
     return JSONResponse(shown(links, customer, row), status_code=201 if row.is_new else 200)
+
+
+@router.post("", status_code=201)
+async def post_space(request: Request, customer: Customer, links: MadeLinks) -> JSONResponse:
+    """Creates a space with the next free number."""
+    name = _name(await json_object(request))
+    async with database(request) as connection:
+        row = await space.mint(connection, customer, name)
+    answer = shown(links, customer, row)
+    return JSONResponse(answer, status_code=201, headers={"Location": answer["@id"]})
+
+
+@router.patch("/{space_id}")
+async def patch_space(
+    request: Request, customer: Customer, space_id: str, links: MadeLinks
+) -> Resource:
+    """Renames a space."""
+    number = whole_number(space_id, "space", LARGEST)
+    async with database(request) as connection:
+        row = await space.get(connection, customer, number)
+    if row is None:
+        raise not_found(f"space {number}")
+    body = await json_object(request)
+    if "name" in body:
+        name = _name(body)
+        async with database(request) as connection:
+            row = await space.rename(connection, customer, number, name)
+    if row is None:
+        raise not_found(f"space {number}")
+    return shown(links, customer, row)
+
+
+@router.delete("/{space_id}", status_code=204)
+async def delete_space(request: Request, customer: Customer, space_id: str) -> Response:
+    """Deletes an empty space."""
+    number = whole_number(space_id, "space", LARGEST)
+    try:
+        async with database(request) as connection:
+            deleted = await space.delete(connection, customer, number)
+    except space.SpaceNotEmpty as error:
+        raise Problem(
+            409, "Conflict", f"Space {number} has assets; delete them before it"
+        ) from error
+    if not deleted:
+        raise not_found(f"space {number}")
+    return Response(status_code=204)

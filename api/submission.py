@@ -35,6 +35,9 @@ _UNFIT = re.compile(r"[\s\\/\x00-\x1f\x7f-\x9f]|\.\.")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w.+!#$&^-]*/[\w.+!#$&^*-]+(\s*;.*)?", re.ASCII)
 LONGEST_ID = 200
 
+OWN_SPACE = -1
+"""Stands for the space of a manifest, which may still have to be made."""
+
 
 def family(media_type: str) -> str:
     """`I` for images, `T` for time-based media, `F` for any other file."""
@@ -80,7 +83,8 @@ class Faults:
             raise bad_request(*dict.fromkeys(self._found))
 
 
-def _id_fault(asset_id: str) -> str | None:
+def id_fault(asset_id: str) -> str | None:
+    """Why an id cannot be used, or None."""
     if not asset_id.strip():
         return "it is only white space"
     if found := _UNFIT.search(asset_id):
@@ -105,17 +109,17 @@ def _typed(member: Member, faults: Callable[[str], None]) -> Fields:
                 faults(f"'{name}' must be a whole number")
             fields[column] = value
         elif name in LISTS:
-            if not isinstance(value, list) or not all(_is_text(text) for text in value):
+            if not isinstance(value, list) or not all(is_text(text) for text in value):
                 faults(f"'{name}' must be an array of texts")
             fields[column] = value
         else:
-            if not _is_text(value):
+            if not is_text(value):
                 faults(f"'{name}' must be a text")
             fields[column] = value
     return fields
 
 
-def _is_text(value: object) -> bool:
+def is_text(value: object) -> bool:
     """A text that Postgres can hold: without NUL and lone surrogates."""
     if not isinstance(value, str) or "\0" in value:
         return False
@@ -187,10 +191,44 @@ def asset_fields(member: Member, faults: Callable[[str], None], partial: bool = 
     fields["delivery_channels"] = channels
     if partial:
         sent = {column for name, column in COLUMNS.items() if name in member}
+        fields |= {name: fields[name] or [] for name in LISTS}
         if member.get("deliveryChannels") is not None:
             sent.add("delivery_channels")
         fields = {column: value for column, value in fields.items() if column in sent}
     return fields
+
+
+def settled(changes: Fields, media_type: str, channels: Sequence[Mapping[str, str]]) -> Fields:
+    """Changes of an asset (PATCH) with delivery channels that fit its media type.
+
+    Raises:
+        Problem: 400, when those it keeps do not fit its new media type.
+    """
+    if "media_type" not in changes or "delivery_channels" in changes:
+        kept = changes.get("delivery_channels")
+        if kept is None and "delivery_channels" in changes:
+            return {**changes, "delivery_channels": default_channels(media_type)}
+        faults = Faults()
+        _check_fit(kept or [], changes.get("media_type") or media_type, faults.add)
+        faults.refuse_if_any()
+        return changes
+    if list(channels) == default_channels(media_type):
+        return {**changes, "delivery_channels": default_channels(changes["media_type"])}
+    faults = Faults()
+    _check_fit(channels, changes["media_type"], faults.add)
+    faults.refuse_if_any()
+    return changes
+
+
+def _check_fit(
+    channels: Sequence[Mapping[str, str]], media_type: str, faults: Callable[[str], None]
+) -> None:
+    for channel in channels:
+        if not _fits(channel["channel"], media_type):
+            faults(
+                f"'{channel['channel']}' is not a valid delivery channel "
+                f"for asset of type '{media_type}'"
+            )
 
 
 def asset_id(member: Member, faults: Callable[[str], None]) -> str:
@@ -198,11 +236,11 @@ def asset_id(member: Member, faults: Callable[[str], None]) -> str:
     given = member.get("id")
     if given is None or given == "":
         return str(uuid.uuid4())
-    if not _is_text(given):
+    if not is_text(given):
         faults("'id' must be a text")
         return ""
     text = str(given)
-    if why := _id_fault(text):
+    if why := id_fault(text):
         faults(f"the id '{text[:80]}' cannot be used: {why}")
     return text
 
@@ -226,8 +264,7 @@ def assets_of(
     """The assets of a batch from the collection that was sent.
 
     Args:
-        space: number given to members without one (a manifest's queue); -1 stands for a space
-            that is still to be made.
+        space: number given to members without one; None: they are refused.
 
     Raises:
         Problem: 400, naming every fault of every member.
@@ -256,6 +293,13 @@ def assets_of(
     _check_duplicates(assets, faults)
     faults.refuse_if_any()
     return assets
+
+
+def refuse_duplicates(assets: Sequence[Fields]) -> None:
+    """Raises Problem 400 when the same space and id are there twice."""
+    faults = Faults()
+    _check_duplicates(assets, faults)
+    faults.refuse_if_any()
 
 
 def _space(given: object, default: int | None, faults: Callable[[str], None]) -> int | None:

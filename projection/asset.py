@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from projection.database import Connection, many, one, value, values
 from projection.page import Page, Window, span
+from projection.processing import AssetClaimed
 from projection.statements import statements
 
 _sql = statements("asset")
@@ -99,6 +100,12 @@ def of_batch_by_state(batch_id: int, state: str) -> AssetView:
 def of_batch_entries(batch_id: int) -> AssetView:
     """All that the batch was created with and that still exist, as they were sent."""
     return AssetView("of_batch_entries", {"batch_id": batch_id}, ["e.ordinal"])
+
+
+def of_ids(customer_id: int, space_id: int, ids: Sequence[str]) -> AssetView:
+    """These assets of a space, by id."""
+    named = {"customer_id": customer_id, "space_id": space_id, "ids": list(ids)}
+    return AssetView("of_ids", named, ["a.id"])
 
 
 def of_manifest(manifest_key: int) -> AssetView:
@@ -209,22 +216,27 @@ async def reprocess(
     return await one(connection, Job, _sql["reprocess"], named)
 
 
-async def delete(connection: Connection, customer_id: int, space_id: int, asset_id: str) -> bool:
-    """Deletes an asset and ends its entry; false when it does not exist.
+async def delete(
+    connection: Connection, customer_id: int, space_id: int, asset_id: str
+) -> int | None:
+    """Deletes an asset and ends its entry; None when it does not exist.
 
-    What it leaves in the store is noted in table deletion, for a worker to remove.
+    Returns:
+        The id of the deletion, for a worker to remove what the asset leaves in the store.
     """
     named = {"customer_id": customer_id, "space_id": space_id, "id": asset_id}
     cursor = await connection.execute(_sql["lock"], named)
     row = await cursor.fetchone()
     if row is None:
-        return False
+        return None
     if row["batch_id"] is not None:
         await connection.execute(_sql["end_entry"], row)
     await connection.execute(_sql["delete"], named)
     left = Jsonb(row["derivatives"])
-    await connection.execute(_sql["leave_derivatives"], {**named, "derivatives": left})
-    return True
+    deletion_id: int = await value(
+        connection, _sql["leave_derivatives"], {**named, "derivatives": left}
+    )
+    return deletion_id
 
 
 @dataclass(frozen=True)
@@ -255,11 +267,34 @@ class Deletion:
     derivatives: list[dict[str, Any]]
 
 
-async def deletions(connection: Connection, limit: int) -> list[Deletion]:
-    """Deletions that no processing stands in the way of; locked until the transaction ends."""
-    return await many(connection, Deletion, _sql["deletions"], {"limit": limit})
+async def begin_deletion(connection: Connection, deletion_id: int) -> Deletion | None:
+    """Claims the deleted asset; None when nothing is left of it.
+
+    Raises:
+        AssetClaimed: it is still being processed, or it was sent again and is; try again later.
+    """
+    named = {"id": deletion_id, "holder": f"deletion-{deletion_id}"}
+    deletion = await one(connection, Deletion, _sql["deletion"], named)
+    if deletion is None:
+        return None
+    holder = await value(connection, _sql["claim_deletion"], named)
+    if holder != named["holder"]:
+        raise AssetClaimed(str(holder))
+    return deletion
 
 
-async def deleted(connection: Connection, deletion_id: int) -> None:
+async def kept_keys(connection: Connection, deletion: Deletion) -> set[str]:
+    """Keys in the store that belong to an asset of the same id that was sent since."""
+    named = {**vars(deletion), "id": deletion.asset_id}
+    return set(await values(connection, _sql["kept_keys"], named))
+
+
+async def end_deletion(connection: Connection, deletion_id: int) -> None:
     """Nothing is left of it in the store."""
-    await connection.execute(_sql["deleted"], {"id": deletion_id})
+    named = {"id": deletion_id, "holder": f"deletion-{deletion_id}"}
+    await connection.execute(_sql["end_deletion"], named)
+
+
+async def pending_deletions(connection: Connection, after: int, limit: int) -> list[int]:
+    """Deletions that have not ended, by id, beyond id `after`."""
+    return await values(connection, _sql["pending_deletions"], {"after": after, "limit": limit})

@@ -86,7 +86,7 @@ WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s AND id = %(id)s;
 
 -- leave_derivatives: what the asset leaves in the store
 INSERT INTO deletion (customer_id, space_id, asset_id, derivatives)
-VALUES (%(customer_id)s, %(space_id)s, %(id)s, %(derivatives)s);
+VALUES (%(customer_id)s, %(space_id)s, %(id)s, %(derivatives)s) RETURNING id;
 
 -- end_entry: its entry ends without work
 UPDATE entry SET state = 'completed'
@@ -103,6 +103,10 @@ AND a.{field} = {value};
 
 -- of_space: the assets of a space
 FROM asset a WHERE a.customer_id = %(customer_id)s AND a.space_id = %(space_id)s;
+
+-- of_ids: these assets of a space
+FROM asset a WHERE a.customer_id = %(customer_id)s AND a.space_id = %(space_id)s
+    AND a.id = ANY(%(ids)s);
 
 -- of_customer: all assets of a customer
 FROM asset a WHERE a.customer_id = %(customer_id)s;
@@ -142,11 +146,24 @@ SELECT coalesce(sum(assets), 0)::bigint AS total FROM space WHERE customer_id = 
 SELECT customer_id, space_id, id, job_id FROM asset WHERE job_id > %(after)s
 ORDER BY job_id LIMIT %(limit)s;
 
--- deletions: what deleted assets left in the store, unless the asset is being processed right now
-SELECT d.id, d.customer_id, d.space_id, d.asset_id, d.derivatives FROM deletion d
-WHERE NOT EXISTS (SELECT FROM claim c
-    WHERE (c.customer_id, c.space_id, c.asset_id) = (d.customer_id, d.space_id, d.asset_id))
-ORDER BY d.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED;
+-- deletion: what a deleted asset left in the store
+SELECT id, customer_id, space_id, asset_id, derivatives FROM deletion WHERE id = %(id)s FOR UPDATE;
 
--- deleted: nothing is left of it
-DELETE FROM deletion WHERE id = %(id)s;
+-- claim_deletion: claims the deleted asset, unless somebody has it; gives who has
+INSERT INTO claim AS c (customer_id, space_id, asset_id, holder)
+SELECT customer_id, space_id, asset_id, %(holder)s FROM deletion WHERE id = %(id)s
+ON CONFLICT (customer_id, space_id, asset_id) DO UPDATE SET holder = c.holder
+RETURNING c.holder;
+
+-- kept_keys: keys in the store of an asset that was sent again after it was deleted
+SELECT d ->> 'key' FROM asset, jsonb_array_elements(derivatives) AS d
+WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s AND id = %(id)s;
+
+-- end_deletion: nothing is left of it
+WITH ended AS (DELETE FROM deletion WHERE id = %(id)s
+    RETURNING customer_id, space_id, asset_id)
+DELETE FROM claim c USING ended e WHERE c.holder = %(holder)s
+    AND (c.customer_id, c.space_id, c.asset_id) = (e.customer_id, e.space_id, e.asset_id);
+
+-- pending_deletions: deletions whose workflow may never have been told, oldest first
+SELECT id FROM deletion WHERE id > %(after)s ORDER BY id LIMIT %(limit)s;

@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.bookkeeping import BookkeepingActivities
+from activities.deletion import DeletionActivities
 from activities.image_process import ImageProcesses
 from activities.origin import OriginClient
 from activities.process import ProcessActivities
@@ -25,7 +26,7 @@ from worker import namespace, watchdog
 from workflows.asset import AssetWorkflow
 from workflows.batch import BatchWorkflow
 from workflows.contracts import BATCHES, QueueKind
-from workflows.upkeep import ReconcileWorkflow
+from workflows.upkeep import DeletionWorkflow, ReconcileWorkflow
 
 ALL_QUEUES = (BATCHES, QueueKind.PRIORITY.value, QueueKind.MAIN.value)
 
@@ -76,14 +77,16 @@ async def _workers(
     stack: AsyncExitStack, settings: Settings, pool: Pool, client: Client, queues: tuple[str, ...]
 ) -> list[Worker]:
     workers = []
+    store = Store.from_url(settings.storage_url)
     if BATCHES in queues:
         books = BookkeepingActivities(settings, pool)
         upkeep = ReconcileActivities(settings, pool, client)
+        deletion = DeletionActivities(pool, store)
         workers.append(
             Worker(
                 client,
                 task_queue=BATCHES,
-                workflows=[BatchWorkflow, AssetWorkflow, ReconcileWorkflow],
+                workflows=[BatchWorkflow, AssetWorkflow, DeletionWorkflow, ReconcileWorkflow],
                 activities=[
                     books.plan_batch,
                     books.open_entries,
@@ -92,6 +95,7 @@ async def _workers(
                     books.record_fault,
                     books.record_job_fault,
                     upkeep.reconcile,
+                    deletion.remove_derivatives,
                 ],
                 workflow_runner=SandboxedWorkflowRunner(
                     restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows")
@@ -107,7 +111,6 @@ async def _workers(
     asset_queues = [queue for queue in queues if queue in slots]
     if asset_queues:
         origins = await stack.enter_async_context(OriginClient(settings))
-        store = Store.from_url(settings.storage_url)
         if settings.scratch_folder is not None:
             settings.scratch_folder.mkdir(parents=True, exist_ok=True)
     for queue in asset_queues:

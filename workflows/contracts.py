@@ -40,10 +40,12 @@ SEARCH_ATTRIBUTES = (CUSTOMER, BATCH, QUEUE, ERRORS, STATE)
 
 BATCH_WORKFLOW = "batch"
 ASSET_WORKFLOW = "asset"
+DELETION_WORKFLOW = "deletion"
 RECONCILE_WORKFLOW = "reconcile"
 
 PROCESS_ENTRY = "process_asset"
 PROCESS_JOB = "process_job"
+REMOVE_DERIVATIVES = "remove_derivatives"
 RECONCILE = "reconcile"
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)

@@ -1,6 +1,8 @@
 """Starts workflows: a batch's, or tells it to look again; and the one of an asset alone."""
 
-from temporalio.client import Client
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
@@ -14,6 +16,7 @@ from workflows.contracts import (
     BATCH_WORKFLOW,
     BATCHES,
     CUSTOMER,
+    DELETION_WORKFLOW,
     ERRORS,
     QUEUE,
     STATE,
@@ -54,9 +57,21 @@ async def dispatch_batch(client: Client, batch_id: int, customer_id: int, queue:
     )
 
 
-async def dispatch_job(client: Client, job_id: int, retry: RetryPlan) -> None:
-    """Starts the workflow that processes one asset alone, unless it is running."""
+async def dispatch_deletion(client: Client, deletion_id: int) -> None:
+    """Starts the workflow that removes what a deleted asset left, unless it is running."""
     await client.start_workflow(
+        DELETION_WORKFLOW,
+        deletion_id,
+        id=f"deletion-{deletion_id}",
+        task_queue=BATCHES,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )
+
+
+async def dispatch_job(client: Client, job_id: int, retry: RetryPlan) -> WorkflowHandle[Any, None]:
+    """Starts the workflow that processes one asset alone, unless it is running."""
+    return await client.start_workflow(
         ASSET_WORKFLOW,
         ProcessJob(job_id, retry),
         id=job_workflow_id(job_id),

@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
 
 import httpcore
 
@@ -11,6 +13,8 @@ from activities.faults import AssetFault, OriginAway
 from settings import Network
 
 Address = IPv4Address | IPv6Address
+
+READ_BYTES = 1024 * 1024
 
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 """NAT64 (RFC 6052): another spelling of any IPv4 address."""
@@ -58,11 +62,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for address in addresses:
             try:
-                return await self._inner.connect_tcp(
+                stream = await self._inner.connect_tcp(
                     str(address), port, timeout, local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
+            else:
+                return _LargeReads(stream)
         assert failure is not None  # noqa: S101 - there was an address
         raise failure
 
@@ -78,6 +84,34 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Sleeps."""
         await asyncio.sleep(seconds)
+
+
+class _LargeReads(httpcore.AsyncNetworkStream):
+    """Reads as much at a time as there is: httpcore asks for 64 KiB, which costs a scan of 2 MB
+    twice the processor time."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._inner.read(max(max_bytes, READ_BYTES), timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as inherited
+    ) -> httpcore.AsyncNetworkStream:
+        return _LargeReads(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 async def _resolved(host: str, port: int) -> list[Address]:

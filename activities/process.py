@@ -161,8 +161,8 @@ async def _beating() -> AsyncIterator[None]:
 
     async def beat() -> None:
         while True:
-            activity.heartbeat()
             await asyncio.sleep(BEAT_S)
+            activity.heartbeat()
 
     beating = asyncio.create_task(beat())
     try:

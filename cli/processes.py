@@ -1,9 +1,9 @@
 """`iiifq api`, `worker` and `migrate`: one process each."""
 
-import asyncio
 from typing import Annotated
 
 import typer
+import uvloop
 
 from api.main import serve
 from cli.target import Data, target_settings
@@ -25,7 +25,7 @@ def worker(
     if not chosen or (unknown := set(chosen) - set(ALL_QUEUES)):
         known = ", ".join(ALL_QUEUES)
         raise typer.BadParameter(f"unknown task queue {', '.join(unknown)}; there are {known}")
-    asyncio.run(run(target_settings(data), chosen))
+    uvloop.run(run(target_settings(data), chosen))
 
 
 def migrate(data: Data = None) -> None:

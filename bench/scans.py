@@ -112,7 +112,7 @@ def run(count: int, rounds: int) -> Figure:
         names = scans(folder / "origin")
         with (
             origin(folder / "origin") as url,
-            running_stack(folder / "data") as stack,
+            running_stack(folder / "data", IIIFQ_RECONCILE_S="30") as stack,
             ProcessPoolExecutor(cores, get_context("spawn"), _quiet) as pool,
         ):
             customer = stack.customer()

@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 
 from api.hydra import Links, Problem, links
 from projection import customer, secret
-from projection.database import Connection, DatabaseUnavailable, Pool, transaction
+from projection.database import Connection, Pool, transaction
 from settings import Settings
 
 DATABASE_S = 8.0
@@ -30,11 +30,11 @@ async def database(request: Request) -> AsyncIterator[Connection]:
         DatabaseUnavailable: the database is down or does not answer.
     """
     pool: Pool = request.app.state.pool
-    try:
-        async with asyncio.timeout(DATABASE_S), transaction(pool) as connection:
-            yield connection
-    except TimeoutError as error:
-        raise DatabaseUnavailable("no answer in time") from error
+    now = asyncio.get_running_loop().time()
+    if not hasattr(request.state, "deadline"):
+        request.state.deadline = now + DATABASE_S
+    async with transaction(pool, max(request.state.deadline - now, 0.1)) as connection:
+        yield connection
 
 
 @dataclass

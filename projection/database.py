@@ -1,5 +1,9 @@
 """Connections to Postgres, and the one place where the driver's errors become ours."""
 
+import asyncio
+import os
+import select
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
@@ -31,7 +35,7 @@ async def open_pool(url: str, *, size: int, name: str) -> AsyncIterator[Pool]:
         max_size=size,
         timeout=5,
         reconnect_timeout=0.5,
-        check=AsyncConnectionPool.check_connection,
+        check=_check_alive,
         open=False,
         name=name,
     )
@@ -42,17 +46,44 @@ async def open_pool(url: str, *, size: int, name: str) -> AsyncIterator[Pool]:
         await pool.close(timeout=2)
 
 
+async def _check_alive(connection: Connection) -> None:
+    """Notices, without a round trip, that the server has closed an idle connection."""
+    poll = select.poll()
+    closed = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
+    poll.register(connection.fileno(), closed)
+    if poll.poll(0):
+        raise psycopg.OperationalError("the server has closed the connection")
+
+
+def _hang_up(connection: Connection) -> None:
+    """Makes whatever waits for the server fail at once.
+
+    A cancellation would wait for the server to confirm it, and a server that is frozen does not.
+    """
+    if not connection.closed:
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+async def transaction(pool: Pool, seconds: float = 30.0) -> AsyncIterator[Connection]:
     """One transaction on a connection of the pool: committed at the end, or rolled back.
 
     Raises:
-        DatabaseUnavailable: no connection could be had, it broke, or the server is starting or
-            stopping. Deadlocks and serialisation failures count too: a repetition may succeed.
+        DatabaseUnavailable: no connection could be had, it broke, the server is starting or
+            stopping, or all that took longer than `seconds`. Deadlocks and serialisation failures
+            count too: a repetition may succeed.
     """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
     try:
-        async with pool.connection() as connection:
-            yield connection
+        async with pool.connection(timeout=seconds) as connection:
+            overdue = loop.call_at(deadline, _hang_up, connection)
+            try:
+                yield connection
+                await connection.commit()
+            finally:
+                overdue.cancel()
     except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise DatabaseUnavailable(str(error)) from error
 

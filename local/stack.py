@@ -54,12 +54,15 @@ async def _serve(
 async def _until_signal(work: Awaitable[None]) -> None:
     """Awaits the work, or its cancellation at SIGINT, SIGTERM or, unless ignored, SIGHUP.
 
+    A shell starts what it puts in the background with SIGINT ignored; it stops the stack all the
+    same, whereas an ignored SIGHUP is nohup's wish.
+
     The signals stay caught until the loop closes: a second Ctrl-C does not break the stop.
     """
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, asked.set)
     working = asyncio.ensure_future(work)
     asking = asyncio.create_task(asked.wait())

@@ -3,19 +3,21 @@
 from fastapi import APIRouter, Request
 
 from api.hydra import Links, Resource, date, resource
-from api.requests import Customer, MadeLinks, database
+from api.requests import Customer, MadeLinks, database, known_customer
 from projection import customer as customers
 
 router = APIRouter(tags=["entry point"])
 
 
 @router.get("/")
-async def read_entry_point(links: MadeLinks) -> Resource:
-    """Where everything starts."""
+async def read_entry_point(request: Request, links: MadeLinks) -> Resource:
+    """Where everything starts; with credentials, it leads to their customer."""
+    known = await known_customer(request)
     return resource(
         "vocab:EntryPoint",
         f"{links.base}/",
         queue=links("queue"),
+        customer=None if known is None else links.customer(known),
         openapi=links("openapi.json"),
         documentation=links("docs"),
     )

@@ -75,30 +75,36 @@ def _basic(request: Request) -> tuple[str, str] | None:
     return (key, given) if colon and "\0" not in key else None
 
 
+async def known_customer(request: Request) -> int | None:
+    """The id of the customer whose credentials were sent, if they are good."""
+    credentials = _basic(request)
+    if credentials is None:
+        return None
+    async with database(request) as connection:
+        found = await customer.credential(connection, credentials[0])
+    verified: VerifiedSecrets = request.app.state.verified
+    # A key that is not known costs as much as one that is: its absence cannot be measured.
+    good = await verified.check(found.secret_hash if found else _NOBODY, credentials[1])
+    return found.customer_id if found and good else None
+
+
 async def calling_customer(request: Request, customer_id: str) -> int:
     """The id of the customer who calls, which is the one in the URL.
 
     Raises:
         Problem: 401 without good credentials, 403 at another customer's URL.
     """
-    credentials = _basic(request)
-    found = None
-    if credentials is not None:
-        async with database(request) as connection:
-            found = await customer.credential(connection, credentials[0])
-        verified: VerifiedSecrets = request.app.state.verified
-        known = await verified.check(found.secret_hash if found else _NOBODY, credentials[1])
-        found = found if known else None
-    if found is None:
+    known = await known_customer(request)
+    if known is None:
         raise Problem(
             401,
             "Unauthorized",
             "Send the customer's key and secret as HTTP Basic credentials",
             {"WWW-Authenticate": 'Basic realm="iiifq", charset="UTF-8"'},
         )
-    if customer_id != str(found.customer_id):
+    if customer_id != str(known):
         raise Problem(403, "Forbidden", "These credentials are not for this customer")
-    return found.customer_id
+    return known
 
 
 def settings_of(request: Request) -> Settings:

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import psycopg
 import typer
@@ -15,6 +17,11 @@ from projection import customer, secret
 from projection.database import Connection
 
 app = typer.Typer(no_args_is_help=True)
+keys = typer.Typer(no_args_is_help=True)
+app.add_typer(keys, name="key", help="Keys of a customer: add a new one, then revoke the old.")
+
+Result = TypeVar("Result")
+CustomerId = Annotated[int, typer.Argument(metavar="CUSTOMER")]
 
 
 @dataclass(frozen=True)
@@ -31,18 +38,34 @@ class Taken(Exception):
     """The id or the key is in use."""
 
 
+async def in_transaction(url: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    """One transaction on a connection of its own."""
+    async with await psycopg.AsyncConnection.connect(url, row_factory=dict_row) as connection:
+        return await work(connection)
+
+
+def _in_database(data: Path | None, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    url = target_settings(data).database_url
+    try:
+        return asyncio.run(in_transaction(url, work))
+    except psycopg.OperationalError as error:
+        raise SystemExit(f"the database does not answer: {error}") from error
+
+
 async def create_customer(
-    url: str, name: str, customer_id: int | None, key: str | None, given: str | None
+    connection: Connection,
+    name: str,
+    customer_id: int | None = None,
+    key: str | None = None,
+    given: str | None = None,
 ) -> Created:
     """A new customer with a credential. Raises Taken."""
-    connection: Connection
-    async with await psycopg.AsyncConnection.connect(url, row_factory=dict_row) as connection:
-        created = await customer.create(connection, name, customer_id)
-        if created is None:
-            raise Taken(f"customer {customer_id} exists already")
-        key, given = key or secrets.token_urlsafe(12), given or secret.generate()
-        if not await customer.add_credential(connection, created.id, key, secret.hashed(given)):
-            raise Taken(f"the key {key} is in use")
+    created = await customer.create(connection, name, customer_id)
+    if created is None:
+        raise Taken(f"customer {customer_id} exists already")
+    key, given = key or secrets.token_hex(10), given or secret.generate()
+    if not await customer.add_credential(connection, created.id, key, secret.hashed(given)):
+        raise Taken(f"the key {key} is in use")
     return Created(created.id, name, key, given)
 
 
@@ -51,19 +74,18 @@ def create(
     name: str,
     id: Annotated[int | None, typer.Option(min=1, max=2**31 - 1)] = None,  # noqa: A002
     key: str | None = None,
-    secret: str | None = None,
+    given: Annotated[str | None, typer.Option("--secret")] = None,
     json_: Annotated[bool, typer.Option("--json")] = False,
     data: Data = None,
 ) -> None:
     """Creates a customer; prints its id, name, key and secret, the secret this once."""
-    if (key is None) != (secret is None):
+    if (key is None) != (given is None):
         raise SystemExit("give --key and --secret together, or neither")
     if key is not None and (":" in key or not key):
         raise SystemExit("a key must not be empty nor hold a colon")
-    url = target_settings(data).database_url
     try:
-        created = asyncio.run(create_customer(url, name, id, key, secret))
-    except (Taken, psycopg.OperationalError) as error:
+        created = _in_database(data, lambda c: create_customer(c, name, id, key, given))
+    except Taken as error:
         raise SystemExit(str(error)) from error
     if json_:
         print(json.dumps(asdict(created)))
@@ -74,11 +96,34 @@ def create(
 @app.command("list")
 def show(data: Data = None) -> None:
     """Lists the customers."""
-
-    async def read() -> list[customer.Customer]:
-        url = target_settings(data).database_url
-        async with await psycopg.AsyncConnection.connect(url, row_factory=dict_row) as connection:
-            return await customer.all_customers(connection)
-
-    for each in asyncio.run(read()):
+    for each in _in_database(data, customer.all_customers):
         print(f"{each.id}\t{each.name}")
+
+
+@keys.command("add")
+def add_key(customer_id: CustomerId, data: Data = None) -> None:
+    """Adds a key; prints it and its secret, the secret this once."""
+    name, given = secrets.token_hex(10), secret.generate()
+
+    async def add(connection: Connection) -> bool:
+        if await customer.get(connection, customer_id) is None:
+            return False
+        return await customer.add_credential(connection, customer_id, name, secret.hashed(given))
+
+    if not _in_database(data, add):
+        raise SystemExit(f"there is no customer {customer_id}")
+    print(f"key    {name}\nsecret {given}")
+
+
+@keys.command("list")
+def list_keys(customer_id: CustomerId, data: Data = None) -> None:
+    """Lists the keys of a customer, oldest first."""
+    print("\n".join(_in_database(data, lambda c: customer.credential_keys(c, customer_id))))
+
+
+@keys.command("revoke")
+def revoke_key(customer_id: CustomerId, key: str, data: Data = None) -> None:
+    """Revokes a key at once."""
+    if not _in_database(data, lambda c: customer.revoke_credential(c, customer_id, key)):
+        raise SystemExit(f"customer {customer_id} has no key {key}")
+    print(f"revoked {key}")

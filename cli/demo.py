@@ -19,15 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import typer
-from psycopg.rows import dict_row
 
-from cli.customer import create_customer
+from cli.customer import create_customer, in_transaction
 from local.run import Run
 from local.up import up
 from projection import asset
-from projection.database import Connection
 from projection.page import Window
 from settings import Settings
 
@@ -87,7 +84,9 @@ def demo() -> None:
 
 
 def _show(run: Run, pictures: list[Path], origin: str) -> None:
-    created = asyncio.run(create_customer(run.database_url, "demonstration", None, None, None))
+    created = asyncio.run(
+        in_transaction(run.database_url, lambda c: create_customer(c, "demonstration"))
+    )
     base = f"{run.api_url}/customers/{created.id}"
     with httpx.Client(auth=(created.key, created.secret), timeout=30) as client:
         _sent(client.put(f"{base}/spaces/{SPACE}", json={"name": "samples"}), 201)
@@ -105,7 +104,7 @@ def _show(run: Run, pictures: list[Path], origin: str) -> None:
             print(json.dumps(finished, indent=2))
             if finished["errors"]:
                 raise DemoFailed(f"{finished['errors']} assets of {url} ended with an error")
-            asyncio.run(_show_assets(run.database_url, url))
+            _show_assets(run.database_url, url)
     sys.stdout.flush()
 
 
@@ -150,14 +149,12 @@ def _follow(client: httpx.Client, name: str, url: str) -> None:
         time.sleep(0.2)
 
 
-async def _show_assets(database_url: str, batch_url: str) -> None:
+def _show_assets(database_url: str, batch_url: str) -> None:
     """The derivatives are no part of the API's answer: they are read from the projection."""
-    connection: Connection
-    async with await psycopg.AsyncConnection.connect(
-        database_url, row_factory=dict_row
-    ) as connection:
-        view = asset.of_batch_entries(int(batch_url.rpartition("/")[2]))
-        page = await asset.page(connection, view, Window(1, 100), {})
+    view = asset.of_batch_entries(int(batch_url.rpartition("/")[2]))
+    page = asyncio.run(
+        in_transaction(database_url, lambda c: asset.page(c, view, Window(1, 100), {}))
+    )
     for row in page.rows:
         print(f"\n{row.customer_id}/{row.space_id}/{row.id}: {row.width} x {row.height} pixels")
         for made in row.derivatives:

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from cli import customer, demo, processes, stack
+from cli import client, customer, demo, processes, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,6 +16,10 @@ app = typer.Typer(
 app.add_typer(customer.app, name="customer", help="Customers and their credentials.")
 app.command("up")(stack.up)
 app.command("demo")(demo.demo)
+app.command("submit")(client.submit)
+app.command("watch")(client.watch)
+app.command("retry")(client.retry)
+app.command("queue")(client.queue)
 app.command("migrate")(processes.migrate)
 app.command("api")(processes.api)
 app.command("worker")(processes.worker)

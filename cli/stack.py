@@ -1,37 +1,39 @@
 """`iiifq up`: the embedded engine with API and worker, in the foreground."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import psycopg
 import typer
-from psycopg.rows import dict_row
 
-from cli.customer import create_customer
+from cli.client import keep_credentials
+from cli.customer import Created, create_customer, in_transaction
 from local.run import Run
 from local.up import up as run_up
 from projection import customer
+from projection.database import Connection
 from settings import Settings, default_data_folder
 
 
-async def _first_customer(url: str) -> None:
-    async with await psycopg.AsyncConnection.connect(url, row_factory=dict_row) as connection:
-        if await customer.all_customers(connection):
-            return
-    created = await create_customer(url, "first", 1, None, None)
-    print(f"customer    {created.id}")
-    print(f"key         {created.key}")
-    print(f"secret      {created.secret}    (shown this once)", flush=True)
+async def _first_customer(connection: Connection) -> Created | None:
+    if await customer.all_customers(connection):
+        return None
+    return await create_customer(connection, "first", 1)
 
 
-def announce(run: Run) -> None:
+def announce(data: Path, run: Run) -> None:
     """Prints where everything is; at the first start, the first customer's credentials."""
     print(f"API         {run.api_url}    (its description: {run.api_url}/docs)")
     print(f"Web UI      {run.ui_url}")
     print(f"Temporal    {run.temporal_address}")
     print(f"Postgres    {run.database_url}", flush=True)
-    asyncio.run(_first_customer(run.database_url))
+    created = asyncio.run(in_transaction(run.database_url, _first_customer))
+    if created is not None:
+        keep_credentials(data, created.key, created.secret)
+        print(f"customer    {created.id}")
+        print(f"key         {created.key}")
+        print(f"secret      {created.secret}    (shown this once)", flush=True)
 
 
 def up(
@@ -42,10 +44,11 @@ def up(
     ui_port: int = 8233,
 ) -> None:
     """Runs Postgres, Temporal, API and worker in the foreground; Ctrl-C stops them."""
+    folder = (data or default_data_folder()).expanduser().resolve()
     code = run_up(
-        data or default_data_folder(),
+        folder,
         Settings(),
-        announce,
+        partial(announce, folder),
         host=host,
         port=port,
         temporal_port=temporal_port,

@@ -1,30 +1,37 @@
-"""`iiifq api`, `worker` and `migrate`: one process each."""
+"""`iiifq api`, `worker` and `migrate`: one process each.
+
+Each imports what it runs when it runs it, so that every other command starts in a moment.
+"""
 
 from typing import Annotated
 
 import typer
 import uvloop
 
-from api.main import serve
 from cli.target import Data, target_settings
 from projection.migrate import migrate as bring_up_to_date
-from worker.main import ALL_QUEUES, run
+
+QUEUES = "batches,priority,main"
 
 
 def api(host: str = "127.0.0.1", port: int = 8000, data: Data = None) -> None:
     """Serves the HTTP API."""
+    from api.main import serve
+
     serve(target_settings(data), host, port)
 
 
 def worker(
-    queues: Annotated[str, typer.Option(help="task queues to poll")] = ",".join(ALL_QUEUES),
+    queues: Annotated[str, typer.Option(help="task queues to poll")] = QUEUES,
     data: Data = None,
 ) -> None:
     """Polls task queues and processes assets."""
+    from worker.main import run
+
     chosen = tuple(dict.fromkeys(name.strip() for name in queues.split(",") if name.strip()))
-    if not chosen or (unknown := set(chosen) - set(ALL_QUEUES)):
-        known = ", ".join(ALL_QUEUES)
-        raise typer.BadParameter(f"unknown task queue {', '.join(unknown)}; there are {known}")
+    unknown = [name for name in chosen if name not in QUEUES.split(",")]
+    if unknown or not chosen:
+        raise typer.BadParameter(f"'{queues}' must be of {QUEUES}")
     uvloop.run(run(target_settings(data), chosen))
 
 

@@ -28,8 +28,6 @@ from workflows.batch import BatchWorkflow
 from workflows.contracts import BATCHES, QueueKind
 from workflows.upkeep import DeletionWorkflow, ReconcileWorkflow
 
-ALL_QUEUES = (BATCHES, QueueKind.PRIORITY.value, QueueKind.MAIN.value)
-
 GRACE = timedelta(seconds=2)
 """What is in process may take this long to end when the worker is stopped; the rest goes on at
 the next start."""

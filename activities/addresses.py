@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import httpcore
@@ -17,20 +17,41 @@ Address = IPv4Address | IPv6Address
 READ_BYTES = 1024 * 1024
 
 _TRANSLATED = IPv6Network("64:ff9b::/96")
-"""NAT64 (RFC 6052): another spelling of any IPv4 address."""
+"""NAT64 (RFC 6052): another spelling of any IPv4 address, and the only one in IPv6-only networks.
+"""
+
+_UNICAST = IPv6Network("2000::/3")
+"""All of IPv6 that is given out (RFC 4291, section 2.4): what lies outside has a use of its own."""
+
+_REFUSED = (
+    IPv4Network("192.0.0.0/24"),  # protocol assignments (RFC 6890), metadata of Oracle's cloud
+    IPv4Network("168.63.129.16/32"),  # the host below a machine in Azure
+)
+"""Networks that `ipaddress` holds to be global, and that are not the Internet."""
 
 
 def permitted(address: Address, allowed: Sequence[Network]) -> bool:
     """Whether an origin may be at this address: a public one, or in a network that is allowed."""
     if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
+        inner = _inner(address)
         if inner is not None:
             return permitted(inner, allowed)
-        if address.teredo is not None or address in _TRANSLATED:
-            return False
-    if any(address.version == net.version and address in net for net in allowed):
+    if _within(address, allowed):
         return True
+    if _within(address, _REFUSED) or (address.version == 6 and address not in _UNICAST):
+        return False
     return address.is_global and not address.is_multicast
+
+
+def _inner(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 address spells."""
+    if address in _TRANSLATED:
+        return IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _within(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):

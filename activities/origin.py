@@ -2,19 +2,26 @@
 
 import asyncio
 import email.utils
+import errno
 import os
+import shutil
 import ssl
+import stat
 import time
+import zlib
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpcore
 
 from activities.addresses import GuardedBackend
 from activities.faults import AssetFault, DiskFull, OriginAway
+from activities.origin_url import OriginUrl
 from settings import Settings
 
 REDIRECTS = 5
@@ -23,8 +30,10 @@ SLOWEST_BYTES_S = 1024
 """A body that comes slower than this on average is given up, after the first time-out period."""
 
 WRITE_BYTES = 1024 * 1024
-LONGEST_URL = 8000
 TRY_AGAIN = {408, 425, 429}
+LONGEST_WAIT_S = 3600.0
+GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+COMPRESSED = {"gzip", "x-gzip", "deflate"}
 
 
 @dataclass(frozen=True)
@@ -72,126 +81,176 @@ class OriginClient:
             if url[:5].lower() == "file:":
                 fetched = await asyncio.to_thread(self._copy, url, into)
             else:
-                fetched = await self._get(url, into)
+                fetched = await self._get(OriginUrl.parse(url), into)
+            if fetched.size_bytes == 0:
+                raise AssetFault("The file at the origin is empty")
         except BaseException as error:
             into.unlink(missing_ok=True)
-            if isinstance(error, OSError) and error.errno in (28, 122):
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DiskFull("There is no room for the original") from error
             raise
-        if fetched.size_bytes == 0:
-            into.unlink(missing_ok=True)
-            raise AssetFault("The file at the origin is empty")
         return fetched
 
-    async def _get(self, url: str, into: Path) -> Fetched:
-        patience = self._settings.origin_timeout_s
-        timeouts = {"connect": patience, "read": patience, "write": patience, "pool": None}
+    async def _get(self, url: OriginUrl, into: Path) -> Fetched:
         for _ in range(REDIRECTS + 1):
-            host = _checked(url)
-            request = httpcore.Request(
-                "GET",
-                url,
-                headers={
-                    "Host": urlsplit(url).netloc,
-                    "Accept": "*/*",
-                    "Accept-Encoding": "identity",
-                    "User-Agent": "iiifq",
-                },
-                extensions={"timeout": timeouts},
-            )
             try:
-                response = await self._pool.handle_async_request(request)
+                response = await self._answer(url)
                 try:
                     location = _header(response, b"location")
                     if response.status in (301, 302, 303, 307, 308) and location:
-                        url = urljoin(url, location)
+                        url = url.join(location)
                         continue
-                    _check_status(response, host)
-                    return await self._save(response, host, into)
+                    _check_status(response, url.host)
+                    return await self._save(response, url.host, into)
                 finally:
                     await response.aclose()
-            except httpcore.TimeoutException as error:
-                raise OriginAway(f"The origin {host} did not answer in time") from error
+            except (TimeoutError, httpcore.TimeoutException) as error:
+                raise OriginAway(f"The origin {url.host} did not answer in time") from error
             except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-                raise OriginAway(f"The connection to the origin {host} failed") from error
-            except httpcore.UnsupportedProtocol as error:
-                raise AssetFault("The origin must be an http or https URL") from error
+                raise OriginAway(_failure(error, url.host)) from error
         raise AssetFault(f"The origin redirects more than {REDIRECTS} times")
+
+    async def _answer(self, url: OriginUrl) -> httpcore.Response:
+        """Connects, asks, and reads the answer's headers."""
+        patience = self._settings.origin_timeout_s
+        request = httpcore.Request(
+            "GET",
+            url.for_request(),
+            headers={
+                "Host": url.netloc,
+                "Accept": "*/*",
+                "Accept-Encoding": "identity",
+                "User-Agent": "iiifq",
+            },
+            extensions={"timeout": {"connect": patience, "read": patience, "write": patience}},
+        )
+        # One time-out to find and reach the host, one for its answer: those of httpcore begin
+        # anew with every address tried and every byte received.
+        async with asyncio.timeout(2 * patience):
+            return await self._pool.handle_async_request(request)
 
     async def _save(self, response: httpcore.Response, host: str, into: Path) -> Fetched:
         most = self._settings.origin_max_bytes
-        too_large = AssetFault(f"The original is larger than {most:,} bytes")
-        declared = _header(response, b"content-length")
-        if declared and declared.isdigit() and int(declared) > most:
-            raise too_large
-        if (_header(response, b"content-encoding") or "identity").lower() != "identity":
-            raise AssetFault(f"The origin {host} sends the file compressed, though asked not to")
-        size, started, part = 0, time.monotonic(), bytearray()
+        if int(_header(response, b"content-length") or 0) > most:
+            raise self._too_large()
+        size, part = 0, bytearray()
         with into.open("wb", buffering=0) as file:
-            async for chunk in response.aiter_stream():
+            async for chunk in _decoded(response, self._received(response, host), host):
                 part += chunk
                 size += len(chunk)
                 if size > most:
-                    raise too_large
+                    raise self._too_large()
                 if len(part) >= WRITE_BYTES:
                     file.write(part)
                     part.clear()
-                spent = time.monotonic() - started
-                if spent > self._settings.origin_timeout_s and size < spent * SLOWEST_BYTES_S:
-                    raise OriginAway(f"The origin {host} sends too slowly")
             file.write(part)
-        return Fetched(into, size, _header(response, b"content-type"))
+        media_type = _header(response, b"content-type")
+        return Fetched(into, size, media_type.decode("latin-1") if media_type else None)
+
+    async def _received(self, response: httpcore.Response, host: str) -> AsyncIterator[bytes]:
+        """The body as it comes, while it comes fast enough."""
+        size, started = 0, time.monotonic()
+        async for chunk in response.aiter_stream():
+            size += len(chunk)
+            spent = time.monotonic() - started
+            if spent > self._settings.origin_timeout_s and size < spent * SLOWEST_BYTES_S:
+                raise OriginAway(f"The origin {host} sends too slowly")
+            yield chunk
+
+    def _too_large(self) -> AssetFault:
+        return AssetFault(f"The original is larger than {self._settings.origin_max_bytes:,} bytes")
 
     def _copy(self, url: str, into: Path) -> Fetched:
-        parts = urlsplit(url)
-        outside = AssetFault("The origin is a file outside the folders that may be read")
-        if parts.netloc not in ("", "localhost") or "\0" in unquote(parts.path):
-            raise outside
+        source = self._allowed_file(url)
         try:
-            source = Path(unquote(parts.path)).resolve(strict=True)
-        except (OSError, RuntimeError) as error:
+            # Not following a link, nor waiting on a pipe, that took the file's place since.
+            opened = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            raise AssetFault("The file at the origin cannot be read") from error
+        with open(opened, "rb") as reader:  # noqa: PTH123 - a descriptor
+            found = os.fstat(opened)
+            if not stat.S_ISREG(found.st_mode):
+                raise AssetFault("The file at the origin cannot be read")
+            if found.st_size > self._settings.origin_max_bytes:
+                raise self._too_large()
+            with into.open("wb") as writer:
+                shutil.copyfileobj(reader, writer, WRITE_BYTES)
+                return Fetched(into, writer.tell(), None)
+
+    def _allowed_file(self, url: str) -> Path:
+        """The file of a file URL, symbolic links resolved. Says no more of one outside the roots
+        than of one that does not exist."""
+        outside = AssetFault("The origin is a file outside the folders that may be read")
+        try:
+            parts = urlsplit(url)
+            source = Path(unquote(parts.path, errors="strict")).resolve(strict=True)
+        except (OSError, RuntimeError, ValueError) as error:
             raise outside from error
         roots = self._settings.origin_file_roots
-        if not any(source.is_relative_to(root) for root in roots) or not source.is_file():
+        if (
+            parts.netloc not in ("", "localhost")
+            or not any(source.is_relative_to(root) for root in roots)
+            or not source.is_file()
+        ):
             raise outside
-        size = source.stat().st_size
-        if size > self._settings.origin_max_bytes:
-            raise AssetFault(
-                f"The original is larger than {self._settings.origin_max_bytes:,} bytes"
-            )
-        with source.open("rb") as reader, into.open("wb") as writer:
-            copied = 0
-            while copied < size:
-                sent = os.sendfile(writer.fileno(), reader.fileno(), copied, size - copied)
-                if sent == 0:
-                    break
-                copied += sent
-        return Fetched(into, copied, None)
+        return source
 
 
-def _checked(url: str) -> str:
-    """The host of a URL that can be fetched. Raises AssetFault."""
-    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
-        raise AssetFault("The origin is not a URL that can be fetched")
+async def _decoded(
+    response: httpcore.Response, body: AsyncIterator[bytes], host: str
+) -> AsyncIterator[bytes]:
+    """The body without its Content-Encoding, which some origins send though asked not to."""
+    encoding = (_header(response, b"content-encoding") or b"").decode("latin-1").strip().lower()
+    if encoding in ("", "identity"):
+        async for chunk in body:
+            yield chunk
+        return
+    if encoding not in COMPRESSED:
+        raise AssetFault(f"The origin {host} sends the file compressed, though asked not to")
+    unpacked = _Unpacked()
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise AssetFault("The origin is not a URL that can be fetched") from error
-    if parts.scheme.lower() not in ("http", "https"):
-        raise AssetFault("The origin must be an http or https URL")
-    if not parts.hostname or port == 0:
-        raise AssetFault("The origin is not a URL that can be fetched")
-    if parts.username or parts.password:
-        raise AssetFault("The origin's URL must not hold credentials")
-    return parts.hostname
+        async for chunk in body:
+            for piece in unpacked.feed(chunk):
+                yield piece
+                await asyncio.sleep(0)  # a bomb must not keep the worker from its heartbeats
+    except zlib.error as error:
+        raise AssetFault(f"The origin {host} sends the file compressed, and damaged") from error
+    if not unpacked.whole:
+        raise OriginAway(f"The connection to the origin {host} failed")
 
 
-def _header(response: httpcore.Response, name: bytes) -> str | None:
+class _Unpacked:
+    """Unpacks gzip, of one member or several, and zlib, a bounded piece at a time."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(GZIP_OR_ZLIB)
+        self.whole = True
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Pieces of at most WRITE_BYTES. Raises zlib.error."""
+        while chunk:
+            if self._stream.eof:
+                self._stream = zlib.decompressobj(GZIP_OR_ZLIB)
+            yield self._stream.decompress(chunk, WRITE_BYTES)
+            chunk = self._stream.unused_data or self._stream.unconsumed_tail
+        self.whole = self._stream.eof
+
+
+def _header(response: httpcore.Response, name: bytes) -> bytes | None:
     for key, value in response.headers:
         if key.lower() == name:
-            return value.decode("latin-1")
+            return value
     return None
+
+
+def _failure(error: BaseException, host: str) -> str:
+    """The message for a connection that failed with `error`."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"The origin {host} shows no valid certificate"
+        cause = cause.__cause__
+    return f"The connection to the origin {host} failed"
 
 
 def _check_status(response: httpcore.Response, host: str) -> None:
@@ -209,14 +268,17 @@ def _check_status(response: httpcore.Response, host: str) -> None:
     raise AssetFault(f"The origin {host} answered {words}")
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def _seconds(retry_after: bytes | None) -> float | None:
     """The wait in a Retry-After: seconds, or a date; an hour at most."""
     if retry_after is None:
         return None
-    if retry_after.isascii() and retry_after.isdigit():
-        return min(float(retry_after), 3600.0)
+    said = retry_after.decode("latin-1")
+    if said.isascii() and said.isdigit():
+        return min(float(said), LONGEST_WAIT_S)
     try:
-        until = email.utils.parsedate_to_datetime(retry_after)
+        until = email.utils.parsedate_to_datetime(said)
     except ValueError:
         return None
-    return min(max(until.timestamp() - time.time(), 0.0), 3600.0)
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return min(max(until.timestamp() - time.time(), 0.0), LONGEST_WAIT_S)

@@ -52,6 +52,7 @@ async def _check_alive(connection: Connection) -> None:
     closed = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
     poll.register(connection.fileno(), closed)
     if poll.poll(0):
+        await connection.close()  # else the pool takes it for a good one
         raise psycopg.OperationalError("the server has closed the connection")
 
 

@@ -33,6 +33,9 @@ BIGTIFF_PIXELS = 1_000_000_000
 CSS_DPI = 96
 """Dots per inch by which an SVG's millimetres become pixels (CSS Values and Units 4, 6.2)."""
 
+LIBVIPS_DPI = 72
+"""Dots per inch at which libvips leaves an SVG's pixels as they are."""
+
 FORMATS = ("jpeg", "png", "tiff", "gif", "webp", "heif", "jp2k", "jxl", "svg")
 """The formats read, by the names of libvips' loaders. It has others, such as CSV, that are none."""
 
@@ -82,7 +85,9 @@ def _open(source: Path) -> pyvips.Image:
     loader = _loader(source)
     options: dict[str, Any] = {"access": "sequential", "fail_on": "error"}
     if loader == "svg":
-        return pyvips.Image.svgload_buffer(source.read_bytes(), dpi=CSS_DPI, **options)
+        return pyvips.Image.svgload_buffer(
+            source.read_bytes(), dpi=CSS_DPI, scale=LIBVIPS_DPI / CSS_DPI, **options
+        )
     return getattr(pyvips.Image, f"{loader}load")(str(source), **options)
 
 
@@ -131,7 +136,8 @@ def _derivatives(image: pyvips.Image, job: ImageJob) -> Iterator[Derived]:
     made: set[tuple[int, int]] = set()
     for side in sorted(job.thumbs, reverse=True):
         # Each from the last: the smaller ones cost next to nothing.
-        source = source.thumbnail_image(side, height=side, size="down").copy_memory()
+        width, height = _fitting(image, side)
+        source = source.thumbnail_image(width, height=height, size="force").copy_memory()
         if (source.width, source.height) in made:
             continue  # the original is smaller than both squares
         made.add((source.width, source.height))
@@ -142,6 +148,12 @@ def _derivatives(image: pyvips.Image, job: ImageJob) -> Iterator[Derived]:
         picture.jpegsave(str(job.folder / name), **THUMB)
         size = (job.folder / name).stat().st_size
         yield Derived("thumbs", name, f"/{side}.jpg", size, source.width, source.height)
+
+
+def _fitting(image: pyvips.Image, side: int) -> tuple[int, int]:
+    """The image's width and height in a square, never larger than they are."""
+    scale = min(side / image.width, side / image.height, 1)
+    return max(1, round(image.width * scale)), max(1, round(image.height * scale))
 
 
 def _fault(error: pyvips.Error) -> Exception:

@@ -44,7 +44,6 @@ class OriginUrl:
         try:
             parts = urlsplit(url)
             port = parts.port
-            host = _host(parts.hostname or "")
             target = _encoded(parts.path, "") or "/"
             if parts.query:
                 target += "?" + _encoded(parts.query, "?^`{}")
@@ -54,6 +53,10 @@ class OriginUrl:
             raise AssetFault("The origin must be an http or https URL")
         if parts.username or parts.password:
             raise AssetFault("The origin's URL must not hold credentials")
+        try:
+            host = _host(parts.hostname or "")
+        except ValueError as error:
+            raise unusable from error
         if port == 0 or len(target) > LONGEST:
             raise unusable
         return cls(parts.scheme, host, port, target)
@@ -79,7 +82,7 @@ class OriginUrl:
 
 def _host(host: str) -> str:
     """Lower case, by IDNA. Raises ValueError."""
-    if ":" in host:
+    if ":" in host and "%" not in host:
         return str(IPv6Address(host))
     name = host.encode("idna").decode().lower()
     if len(name) > LONGEST_HOST or not _HOST.fullmatch(name):
@@ -93,7 +96,7 @@ def _encoded(text: str, also_kept: str) -> str:
 
 
 def _text(header: bytes) -> str:
-    """What a header's bytes mean: UTF-8 as nearly everyone sends, else Latin-1 as RFC 9110 has it."""
+    """What its bytes mean: UTF-8, as nearly everyone sends, else Latin-1 (RFC 9110)."""
     try:
         return header.decode()
     except UnicodeDecodeError:

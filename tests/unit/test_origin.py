@@ -226,6 +226,7 @@ async def test_a_location_is_relative(into: Path, location: str, target: str) ->
         ("//169.254.169.254/latest/meta-data/", "private network"),
         ("http://[::1]/", "private network"),
         ("ftp://example.org/x", "http or https"),
+        ("gopher://127.0.0.1/a", "http or https"),
         ("file:///etc/passwd", "http or https"),
         ("http://user:pw@example.org/", "credentials"),
         ("http://[", "not a URL"),
@@ -247,6 +248,7 @@ async def test_a_redirect_that_leads_nowhere(into: Path) -> None:
     "host",
     [
         *("127.0.0.1", "localhost", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0"),
+        *("127.1", "192.168.1.1", "100.64.0.1", "[fe80::1]", "[fd00::1]"),
         *("[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "169.254.169.254", "127.0.0.1."),
         *("１２７.0.0.1", "127。0。0。1"),  # noqa: RUF001 - other spellings are the point
     ],

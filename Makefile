@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench format lock readme
+.PHONY: help setup demo up test check bench fuzz format lock readme
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,3 +40,6 @@ format: setup  ## formats the code, and mends what the linter can
 
 bench: setup  ## the benchmarks: a table of ratios, and bench/results.json
 	@$(BIN)/python -m bench
+
+fuzz: setup  ## schemathesis over the whole API, for longer than in make test
+	@IIIFQ_FUZZ_EXAMPLES=100 $(BIN)/python -m pytest --timeout 3600 tests/acceptance/test_openapi.py

@@ -21,6 +21,7 @@ from api import (
 )
 from api.dispatch import Dispatcher
 from api.hydra import Problem, problem_response
+from api.openapi import describe
 from api.requests import VerifiedSecrets
 from api.scope import ALIASES, CUSTOMER_PREFIX, MANIFEST_PREFIX
 from projection.database import DatabaseUnavailable, open_pool
@@ -59,6 +60,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _no_such_route)
     app.add_exception_handler(DatabaseUnavailable, _database_away)
     app.add_exception_handler(Exception, _bug)
+    describe(app)
     return app
 
 

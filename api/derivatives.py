@@ -83,7 +83,9 @@ def _add(channel: str) -> None:
         ("/full/{size}/0/default.jpg", picture),
     ):
         name = f"{channel}{path}"
-        router.add_api_route(f"/{channel}{BELOW}{path}", endpoint, name=name)
+        # Described by IIIF's Image API, not by ours.
+        route = f"/{channel}{BELOW}{path}"
+        router.add_api_route(route, endpoint, name=name, include_in_schema=False)
 
 
 async def _stored(request: Request, key: str) -> Response:

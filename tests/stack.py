@@ -22,6 +22,7 @@ QUICK = {
     "IIIFQ_RECONCILE_S": "2",
     "IIIFQ_RETRY_INTERVAL_S": "0.2",
     "IIIFQ_ORIGIN_TIMEOUT_S": "5",
+    "IIIFQ_SYNC_WAIT_S": "10",
 }
 
 

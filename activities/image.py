@@ -59,9 +59,9 @@ def derive(job: ImageJob) -> ImageResult:
     os.environ["TMPDIR"] = str(job.folder)  # where libvips puts what it does not hold in memory
     try:
         image = _decode(job)
+        return ImageResult(image.width, image.height, tuple(_derivatives(image, job)))
     except pyvips.Error as error:
         raise _fault(error) from error
-    return ImageResult(image.width, image.height, tuple(_derivatives(image, job)))
 
 
 def _decode(job: ImageJob) -> pyvips.Image:
@@ -144,7 +144,7 @@ def _derivatives(image: pyvips.Image, job: ImageJob) -> Iterator[Derived]:
         name = f"thumb-{side}.jpg"
         picture = source
         if picture.get_typeof("icc-profile-data") and picture.bands > 2:
-            picture = picture.icc_transform("srgb", embedded=True)
+            picture = picture.icc_transform("srgb", embedded=True, input_profile="srgb")
         picture.jpegsave(str(job.folder / name), **THUMB)
         size = (job.folder / name).stat().st_size
         yield Derived("thumbs", name, f"/{side}.jpg", size, source.width, source.height)
@@ -161,6 +161,6 @@ def _fault(error: pyvips.Error) -> Exception:
     words = error.detail.decode() if isinstance(error.detail, bytes) else str(error.detail)
     if "No space left" in words or "write error" in words:
         return DiskFull("There is no room to process the image")
-    if "out of memory" in words.lower():
+    if "out of memory" in words.lower() or "Error creating thread" in words:  # no room for a stack
         return AssetFault("The image is too large to process in the memory allowed")
     return AssetFault(DAMAGED)

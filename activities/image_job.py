@@ -5,11 +5,15 @@ stranger's file, so it is read field by field and nothing in it is run.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 Channel = Literal["iiif-img", "thumbs"]
+
+_NAME = re.compile(r"[a-z0-9-]+\.(tif|jpg)")
+_SUFFIX = re.compile(r"\.tif|/[0-9]+\.jpg")
 
 
 @dataclass(frozen=True)
@@ -63,3 +67,22 @@ class ImageResult:
     width: int
     height: int
     files: tuple[Derived, ...]
+
+    @classmethod
+    def from_answer(cls, said: dict[str, Any]) -> "ImageResult":
+        """Reads what an image process says it made.
+
+        Raises ValueError, KeyError or TypeError if it is not of this form, or names a file that is
+        not directly in the job's folder.
+        """
+        return cls(int(said["width"]), int(said["height"]), tuple(map(_derived, said["files"])))
+
+
+def _derived(said: dict[str, Any]) -> Derived:
+    channel, name, suffix = said["channel"], str(said["name"]), str(said["suffix"])
+    if channel not in get_args(Channel) or not _NAME.fullmatch(name):
+        raise ValueError("no derivative of an image")
+    if not _SUFFIX.fullmatch(suffix):
+        raise ValueError("no key of a derivative")
+    size, width, height = (int(said[each]) for each in ("size_bytes", "width", "height"))
+    return Derived(channel, name, suffix, size, width, height)

@@ -17,12 +17,14 @@ from types import TracebackType
 from typing import Any
 
 from activities.faults import AssetFault, DiskFull
-from activities.image_job import Derived, ImageJob, ImageResult
+from activities.image_job import ImageJob, ImageResult
 
 MEMORY_BYTES = 8 * 1024**3
 """Address space of one image process; larger images are worked on in files."""
 
 LINE_BYTES = 1024 * 1024
+START_S = 60.0
+READY = b"ready\n"
 PR_SET_PDEATHSIG = 1
 CRASHED = "The image crashed its decoder"
 
@@ -30,11 +32,13 @@ CRASHED = "The image crashed its decoder"
 class ImageProcesses:
     """As many image processes as told, started when first needed; an async context manager.
 
-    `nice` lowers their priority in the eyes of the operating system.
+    `nice` lowers their priority in the eyes of the operating system; `memory_bytes` bounds the
+    address space of each.
     """
 
-    def __init__(self, processes: int, nice: int) -> None:
+    def __init__(self, processes: int, nice: int, memory_bytes: int = MEMORY_BYTES) -> None:
         self._nice = nice
+        self._memory_bytes = memory_bytes
         self._all: set[asyncio.subprocess.Process] = set()
         self._idle: list[asyncio.subprocess.Process] = []
         self._free = asyncio.Semaphore(processes)
@@ -57,9 +61,10 @@ class ImageProcesses:
         Raises:
             AssetFault: it is no image, is too large, crashed its decoder or took too long.
             DiskFull: no room for the derivatives.
+            RuntimeError: image processes do not start, or have a bug; holds its traceback.
         """
         async with self._free:
-            process = self._idle.pop() if self._idle else await self._start()
+            process = await self._ready()
             try:
                 async with asyncio.timeout(timeout_s):
                     line = await _ask(process, job)
@@ -72,8 +77,24 @@ class ImageProcesses:
             if not line.endswith(b"\n"):
                 await self._end(process)
                 raise AssetFault(CRASHED)
+            try:
+                answer = _answer(line)
+            except (ValueError, KeyError, TypeError):
+                await self._end(process)  # whatever talks there is no image process any more
+                raise
             self._idle.append(process)
-        return _answer(line)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def _ready(self) -> asyncio.subprocess.Process:
+        """An image process that waits for a job; one that died while idle costs no asset."""
+        while self._idle:
+            process = self._idle.pop()
+            if process.returncode is None:
+                return process
+            await self._end(process)
+        return await self._start()
 
     async def _start(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
@@ -83,12 +104,29 @@ class ImageProcesses:
             "activities.image_process",
             str(os.getpid()),
             str(self._nice),
+            str(self._memory_bytes),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", "VIPS_CONCURRENCY": "1"},
+            env={
+                "PATH": os.defpath,
+                "LANG": "C.UTF-8",
+                "VIPS_CONCURRENCY": "1",
+                "VIPS_WARNING": "0",  # a damaged file's warnings would fill the worker's log
+            },
             limit=LINE_BYTES,
         )
         self._all.add(process)
+        assert process.stdout is not None  # noqa: S101 - a pipe
+        try:
+            async with asyncio.timeout(START_S):
+                said = await process.stdout.readline()
+        except BaseException:
+            await self._end(process)
+            raise
+        if said != READY:
+            await self._end(process)
+            # Not the fault of an asset: without this each would be told that it crashed a decoder.
+            raise RuntimeError("an image process does not start; its standard error says why")
         return process
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
@@ -111,24 +149,23 @@ async def _ask(process: asyncio.subprocess.Process, job: ImageJob) -> bytes:
         return b""
 
 
-def _answer(line: bytes) -> ImageResult:
+def _answer(line: bytes) -> ImageResult | Exception:
+    """What the process said, a fault included. Raises ValueError, KeyError or TypeError."""
     said: dict[str, Any] = json.loads(line)
     if "asset_fault" in said:
-        raise AssetFault(str(said["asset_fault"]))
+        return AssetFault(str(said["asset_fault"]))
     if "disk_full" in said:
-        raise DiskFull(str(said["disk_full"]))
+        return DiskFull(str(said["disk_full"]))
     if "bug" in said:
-        raise RuntimeError(str(said["bug"]))
-    return ImageResult(
-        int(said["width"]), int(said["height"]), tuple(Derived(**made) for made in said["files"])
-    )
+        return RuntimeError(str(said["bug"]))
+    return ImageResult.from_answer(said)
 
 
-def _confine(parent: int, nice: int) -> None:
+def _confine(parent: int, nice: int, memory_bytes: int) -> None:
     """Gives up what an image needs not, and dies with the worker."""
     os.nice(nice)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -138,9 +175,13 @@ def _confine(parent: int, nice: int) -> None:
 
 def main() -> None:
     """Works on the jobs on standard input until it closes."""
-    _confine(int(sys.argv[1]), int(sys.argv[2]))
+    _confine(*map(int, sys.argv[1:]))
     from activities.image import derive
 
+    # Answers alone go to the worker: what a library prints goes to standard error.
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    answers.write(READY)
     for line in sys.stdin.buffer:
         said: dict[str, Any]
         try:
@@ -155,8 +196,7 @@ def main() -> None:
             said = {"asset_fault": "The image is too large to process in the memory allowed"}
         except Exception:  # noqa: BLE001 - raised again in the worker, with this traceback
             said = {"bug": traceback.format_exc()}
-        sys.stdout.buffer.write(json.dumps(said).encode() + b"\n")
-        sys.stdout.buffer.flush()
+        answers.write(json.dumps(said).encode() + b"\n")
 
 
 if __name__ == "__main__":

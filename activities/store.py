@@ -7,8 +7,12 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from activities.faults import DiskFull, StoreAway
+from activities.faults import AssetFault, DiskFull, StoreAway
 from storage import open_store
+
+FOR_STAGING = "Filenames containing trailing"
+"""How obstore refuses names that end in `#` and digits in a folder: it stages what it writes there
+under such names."""
 
 
 class Store:
@@ -32,22 +36,34 @@ class Store:
         """Writes a file under a key, at once for every reader.
 
         Raises:
+            AssetFault: the store cannot hold this key.
             StoreAway: the store cannot be written now.
             DiskFull: it has no room.
         """
+        unusable = AssetFault("The asset's id cannot be used as a name in the store")
+        if not _is_key(key):
+            raise unusable
         try:
             await obstore.put_async(self._store, key, path)
         except BaseError as error:
+            if FOR_STAGING in str(error):
+                raise unusable from error
             if "No space left" in str(error):
                 raise DiskFull("There is no room in the store") from error
             raise StoreAway("The store cannot be written") from error
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Deletes what is there of these keys. Raises StoreAway."""
-        for key in keys:
+        for key in filter(_is_key, keys):
             try:
                 await obstore.delete_async(self._store, key)
             except FileNotFoundError:
                 continue
             except BaseError as error:
-                raise StoreAway("The store cannot be written") from error
+                if FOR_STAGING not in str(error):
+                    raise StoreAway("The store cannot be written") from error
+
+
+def _is_key(key: str) -> bool:
+    """Whether a store can hold this key: one with an id of a single dot is a path to elsewhere."""
+    return not {"", ".", ".."} & set(key.split("/"))

@@ -16,7 +16,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from activities.faults import AssetFault
+from activities.faults import AssetFault, DiskFull
 from activities.image_job import ImageJob, ImageResult
 from activities.image_process import ImageProcesses
 
@@ -329,3 +329,65 @@ def test_image_processes_die_with_their_worker(pictures: Path, tmp_path: Path) -
         os.kill(worker.pid, signal.SIGKILL)
     psutil.wait_procs([child], timeout=10)
     assert not child.is_running()
+
+
+async def test_a_process_that_died_idle_costs_no_asset(
+    processes: ImageProcesses, pictures: Path, tmp_path: Path
+) -> None:
+    picture = job(pictures / "colour.jpg", tmp_path)
+    await processes.derive(picture, 60)
+    (child,) = children()
+    child.kill()
+    child.wait(10)
+    async with asyncio.timeout(10):
+        while processes._idle[0].returncode is None:  # noqa: ASYNC110 - the loop has yet to see it
+            await asyncio.sleep(0.01)
+    assert await processes.derive(picture, 60)
+
+
+async def test_processes_that_do_not_start_are_no_fault_of_an_asset(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    async with ImageProcesses(1, 0) as running:
+        with pytest.raises(RuntimeError, match="does not start"):
+            await running.derive(job(pictures / "colour.jpg", tmp_path), 60)
+
+
+async def test_memory_is_bounded_and_100_megapixels_fit(
+    processes: ImageProcesses, tmp_path: Path
+) -> None:
+    source = tmp_path / "huge.png"
+    make = "pyvips.Image.black(10000, 10000, bands=3).copy(interpretation='srgb').pngsave(path)"
+    run(MAKE + make, source)
+    huge = job(source, tmp_path, thumbs=(100,))
+    async with ImageProcesses(1, 0, memory_bytes=400 * 1024**2) as small:
+        with pytest.raises(AssetFault, match=r"memory allowed|crashed its decoder"):
+            await small.derive(huge, 120)
+    result = await processes.derive(huge, 120)
+    assert (result.width, result.height) == (10_000, 10_000)
+
+
+async def test_a_full_disk_is_not_the_assets_fault(
+    processes: ImageProcesses, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "iiif-img.tif").symlink_to("/dev/full")
+    with pytest.raises((DiskFull, AssetFault)) as caught:
+        await processes.derive(job(pictures / "colour.jpg", tmp_path, thumbs=()), 60)
+    assert isinstance(caught.value, DiskFull), caught.value
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"channel": "iiif-img", "name": "../secret.tif", "suffix": ".tif"},
+        {"channel": "iiif-img", "name": "/etc/passwd", "suffix": ".tif"},
+        {"channel": "thumbs", "name": "thumb-100.jpg", "suffix": "/../../1/x"},
+        {"channel": "file", "name": "thumb-100.jpg", "suffix": "/100.jpg"},
+        {"channel": [], "name": "thumb-100.jpg", "suffix": "/100.jpg"},
+    ],
+)
+def test_an_answer_is_read_with_care(made: dict[str, Any]) -> None:
+    measures = {"size_bytes": 1, "width": 1, "height": 1}
+    with pytest.raises(ValueError, match="derivative"):
+        ImageResult.from_answer({"width": 1, "height": 1, "files": [{**made, **measures}]})

@@ -100,6 +100,17 @@ def show(data: Data = None) -> None:
         print(f"{each.id}\t{each.name}")
 
 
+@app.command()
+def weight(customer_id: CustomerId, share: float, data: Data = None) -> None:
+    """Sets a customer's share of the task queues: 2 is twice that of a customer with 1."""
+    if not 0.001 <= share <= 1000:
+        raise SystemExit("a weight is between 0.001 and 1000")
+    changed = _in_database(data, lambda c: customer.set_weight(c, customer_id, share))
+    if changed is None:
+        raise SystemExit(f"there is no customer {customer_id}")
+    print(f"customer {customer_id} has weight {changed.weight:g}, from its next batch on")
+
+
 @keys.command("add")
 def add_key(customer_id: CustomerId, data: Data = None) -> None:
     """Adds a key; prints it and its secret, the secret this once."""

@@ -8,9 +8,9 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from projection import claim
 from projection.database import Connection, many, one, value, values
 from projection.page import Page, Window, span
-from projection.processing import AssetClaimed
 from projection.statements import statements
 
 _sql = statements("asset")
@@ -219,7 +219,7 @@ async def reprocess(
 async def delete(
     connection: Connection, customer_id: int, space_id: int, asset_id: str
 ) -> int | None:
-    """Deletes an asset and ends its entry; None when it does not exist.
+    """Deletes an asset and ends its entries; None when it does not exist.
 
     Returns:
         The id of the deletion, for a worker to remove what the asset leaves in the store.
@@ -229,9 +229,8 @@ async def delete(
     row = await cursor.fetchone()
     if row is None:
         return None
-    if row["batch_id"] is not None:
-        await connection.execute(_sql["end_entry"], row)
-    await connection.execute(_sql["delete"], named)
+    await connection.execute(_sql["delete"], named)  # its space is locked before any batch
+    await connection.execute(_sql["end_entries"], {**named, "batch_id": row["batch_id"]})
     left = Jsonb(row["derivatives"])
     deletion_id: int = await value(
         connection, _sql["leave_derivatives"], {**named, "derivatives": left}
@@ -273,13 +272,9 @@ async def begin_deletion(connection: Connection, deletion_id: int) -> Deletion |
     Raises:
         AssetClaimed: it is still being processed, or it was sent again and is; try again later.
     """
-    named = {"id": deletion_id, "holder": f"deletion-{deletion_id}"}
-    deletion = await one(connection, Deletion, _sql["deletion"], named)
-    if deletion is None:
-        return None
-    holder = await value(connection, _sql["claim_deletion"], named)
-    if holder != named["holder"]:
-        raise AssetClaimed(str(holder))
+    deletion = await one(connection, Deletion, _sql["deletion"], {"id": deletion_id})
+    if deletion is not None:
+        await claim.take(connection, vars(deletion), f"deletion-{deletion_id}")
     return deletion
 
 
@@ -291,8 +286,8 @@ async def kept_keys(connection: Connection, deletion: Deletion) -> set[str]:
 
 async def end_deletion(connection: Connection, deletion_id: int) -> None:
     """Nothing is left of it in the store."""
-    named = {"id": deletion_id, "holder": f"deletion-{deletion_id}"}
-    await connection.execute(_sql["end_deletion"], named)
+    await connection.execute(_sql["end_deletion"], {"id": deletion_id})
+    await claim.release_all(connection, f"deletion-{deletion_id}")
 
 
 async def pending_deletions(connection: Connection, after: int, limit: int) -> list[int]:

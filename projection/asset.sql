@@ -11,7 +11,7 @@ SELECT {columns} FROM asset a
 WHERE a.customer_id = %(customer_id)s AND a.space_id = %(space_id)s AND a.id = %(id)s;
 
 -- lock: one asset, until the transaction ends
-SELECT a.batch_id, a.ordinal, a.job_id, a.derivatives FROM asset a
+SELECT a.batch_id, a.derivatives FROM asset a
 WHERE a.customer_id = %(customer_id)s AND a.space_id = %(space_id)s AND a.id = %(id)s
 FOR UPDATE;
 
@@ -88,9 +88,13 @@ WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s AND id = %(id)s;
 INSERT INTO deletion (customer_id, space_id, asset_id, derivatives)
 VALUES (%(customer_id)s, %(space_id)s, %(id)s, %(derivatives)s) RETURNING id;
 
--- end_entry: its entry ends without work
-UPDATE entry SET state = 'completed'
-WHERE batch_id = %(batch_id)s AND ordinal = %(ordinal)s AND state IN ('waiting', 'processing');
+-- end_entries: those of an asset that is gone: of its newest batch, and one being processed
+UPDATE entry SET owned = false,
+    state = CASE WHEN state IN ('waiting', 'processing') THEN 'completed' ELSE state END
+WHERE batch_id IN (%(batch_id)s, (SELECT substr(holder, 7)::bigint FROM claim
+        WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s AND asset_id = %(id)s
+            AND holder LIKE 'batch-%%'))
+    AND space_id = %(space_id)s AND asset_id = %(id)s;
 
 -- page: of a view
 SELECT {columns} {source} {conditions} ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s;
@@ -149,21 +153,12 @@ ORDER BY job_id LIMIT %(limit)s;
 -- deletion: what a deleted asset left in the store
 SELECT id, customer_id, space_id, asset_id, derivatives FROM deletion WHERE id = %(id)s FOR UPDATE;
 
--- claim_deletion: claims the deleted asset, unless somebody has it; gives who has
-INSERT INTO claim AS c (customer_id, space_id, asset_id, holder)
-SELECT customer_id, space_id, asset_id, %(holder)s FROM deletion WHERE id = %(id)s
-ON CONFLICT (customer_id, space_id, asset_id) DO UPDATE SET holder = c.holder
-RETURNING c.holder;
-
 -- kept_keys: keys in the store of an asset that was sent again after it was deleted
 SELECT d ->> 'key' FROM asset, jsonb_array_elements(derivatives) AS d
 WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s AND id = %(id)s;
 
 -- end_deletion: nothing is left of it
-WITH ended AS (DELETE FROM deletion WHERE id = %(id)s
-    RETURNING customer_id, space_id, asset_id)
-DELETE FROM claim c USING ended e WHERE c.holder = %(holder)s
-    AND (c.customer_id, c.space_id, c.asset_id) = (e.customer_id, e.space_id, e.asset_id);
+DELETE FROM deletion WHERE id = %(id)s;
 
 -- pending_deletions: deletions whose workflow may never have been told, oldest first
 SELECT id FROM deletion WHERE id > %(after)s ORDER BY id LIMIT %(limit)s;

@@ -140,17 +140,23 @@ async def submit(
 
     Returns:
         The batch's id. Its workflow has still to be told: `requested` is 1.
+
+    Raises:
+        ManifestGone: the manifest has been deleted.
     """
-    named = {"customer_id": customer_id, "manifest_key": manifest_key, "kind": kind}
+    named: dict[str, object] = {
+        "customer_id": customer_id,
+        "manifest_key": manifest_key,
+        "kind": kind,
+    }
+    if manifest_key != queue.CUSTOMER_QUEUE:
+        await manifest.hold(connection, manifest_key)
     batch_id: int = await value(connection, _sql["create"], named)
+    named["batch_id"] = batch_id
     numbered = [{**member, "ordinal": number} for number, member in enumerate(members, 1)]
-    taken = await connection.execute(
-        _asset["submit"],
-        {"customer_id": customer_id, "batch_id": batch_id, "members": Jsonb(numbered)},
-    )
+    taken = await connection.execute(_asset["submit"], {**named, "members": Jsonb(numbered)})
     older = await taken.fetchall()
-    await connection.execute(_entry["submit"], {**named, "batch_id": batch_id})
-    if older:
+    if older:  # before the new entries: their count locks the queue, and older batches come first
         await connection.execute(
             _entry["take"],
             {
@@ -158,6 +164,7 @@ async def submit(
                 "ordinals": [row["ordinal"] for row in older],
             },
         )
+    await connection.execute(_entry["submit"], named)
     if manifest_key != queue.CUSTOMER_QUEUE:
         await manifest.associate(connection, manifest_key, batch_id)
     return batch_id
@@ -199,36 +206,39 @@ async def retry(
         NothingFailed: no asset failed in this batch, or later batches have them all.
         NotFailedHere: some in `only` did not.
     """
-    await values(connection, _sql["lock_assets"], {"id": batch_id, "states": ["error"]})
-    cursor = await connection.execute(_sql["failed"], {"id": batch_id})
-    failed = {(r["space_id"], r["asset_id"]): r["ordinal"] for r in await cursor.fetchall()}
+    failed = await _failed(connection, batch_id)
     if only is not None and (strangers := [asset for asset in only if asset not in failed]):
         raise NotFailedHere(strangers)
     ordinals = sorted(failed.values() if only is None else {failed[asset] for asset in only})
     if not ordinals:
         raise NothingFailed
-    await _requeue(connection, batch_id, ordinals)
+    await connection.execute(_sql["retry"], {"id": batch_id, "ordinals": ordinals})
     await connection.execute(_sql["request"], {"id": batch_id})
 
 
 async def retry_failed(connection: Connection, batch_id: int, assets: Sequence[str] | None) -> int:
     """As `retry`, for assets given as `space/id`; leaves alone what did not fail. How many."""
-    await values(connection, _sql["lock_assets"], {"id": batch_id, "states": ["error"]})
-    cursor = await connection.execute(_sql["failed"], {"id": batch_id})
+    failed = await _failed(connection, batch_id)
     ordinals = [
-        row["ordinal"]
-        for row in await cursor.fetchall()
-        if assets is None or f"{row['space_id']}/{row['asset_id']}" in assets
+        ordinal
+        for (space_id, asset_id), ordinal in failed.items()
+        if assets is None or f"{space_id}/{asset_id}" in assets
     ]
     if ordinals:
-        await _requeue(connection, batch_id, ordinals)
+        await connection.execute(_sql["retry"], {"id": batch_id, "ordinals": ordinals})
     return len(ordinals)
 
 
-async def _requeue(connection: Connection, batch_id: int, ordinals: Sequence[int]) -> None:
-    named = {"id": batch_id, "ordinals": list(ordinals)}
-    await connection.execute(_sql["retry_assets"], named)
-    await connection.execute(_sql["retry"], named)
+async def _failed(connection: Connection, batch_id: int) -> dict[tuple[int, str], int]:
+    """Ordinals of what can be retried, by (space, id); they stay until the transaction ends."""
+    locked = await _lock_assets(connection, batch_id, "error")
+    cursor = await connection.execute(_sql["failed"], {"id": batch_id, "ordinals": locked})
+    return {(r["space_id"], r["asset_id"]): r["ordinal"] for r in await cursor.fetchall()}
+
+
+async def _lock_assets(connection: Connection, batch_id: int, state: str) -> list[int]:
+    """Ordinals of the entries in a state; only these may change, for others are not locked."""
+    return await values(connection, _sql["lock_assets"], {"id": batch_id, "state": state})
 
 
 async def cancel(connection: Connection, batch_id: int) -> None:
@@ -237,14 +247,11 @@ async def cancel(connection: Connection, batch_id: int) -> None:
     Raises:
         BatchFinished: every entry has ended.
     """
-    await values(connection, _sql["lock_assets"], {"id": batch_id, "states": ["waiting"]})
-    counts = await progress(connection, batch_id)
-    if counts is None or counts.state == "finished":
+    locked = await _lock_assets(connection, batch_id, "waiting")
+    named = {"id": batch_id, "ordinals": locked, "error": CANCELLED}
+    ended = await values(connection, _sql["cancel"], named)
+    if not await values(connection, _sql["cancelled"], {"id": batch_id, "ended": len(ended)}):
         raise BatchFinished
-    await connection.execute(_sql["cancelled"], {"id": batch_id})
-    named = {"id": batch_id, "error": CANCELLED}
-    ordinals = await values(connection, _sql["cancel"], named)
-    await connection.execute(_sql["cancel_assets"], {**named, "ordinals": ordinals})
 
 
 async def recheck(connection: Connection, batch_id: int) -> bool:

@@ -64,49 +64,51 @@ UPDATE batch SET requested = requested + 1 WHERE id = %(id)s RETURNING requested
 -- lock: no entry of the batch changes until the transaction ends
 SELECT id FROM batch WHERE id = %(id)s FOR NO KEY UPDATE;
 
--- lock_assets: before entries are changed many at a time
-SELECT a.id FROM entry e
+-- lock_assets: of entries in a state, until the transaction ends; gives the entries
+SELECT e.ordinal FROM entry e
 JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, e.asset_id)
-WHERE e.batch_id = %(id)s AND e.state = ANY(%(states)s::entry_state[])
+WHERE e.batch_id = %(id)s AND e.owned AND e.state = %(state)s
 ORDER BY a.customer_id, a.space_id, a.id FOR NO KEY UPDATE OF a;
 
--- failed: the entries that a retry takes up: failed, and no later batch has the asset
-SELECT e.ordinal, e.space_id, e.asset_id FROM entry e
-JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, e.asset_id)
-WHERE e.batch_id = %(id)s AND e.state = 'error' AND a.batch_id = e.batch_id
-ORDER BY e.ordinal;
+-- failed: the entries that a retry takes up, of those whose assets are locked
+SELECT ordinal, space_id, asset_id FROM entry
+WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s) AND owned AND state = 'error'
+ORDER BY ordinal;
 
--- retry: failed entries wait again
-UPDATE entry SET state = 'waiting', error = NULL
-WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s) AND state = 'error'
-RETURNING ordinal;
+-- retry: failed entries wait again, and so do their assets
+WITH again AS (
+    UPDATE entry SET state = 'waiting', error = NULL
+    WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s)
+    RETURNING batch_id, ordinal
+)
+UPDATE asset a SET ingesting = true, finished = NULL, error = NULL
+FROM again WHERE a.batch_id = again.batch_id AND a.ordinal = again.ordinal;
 
--- retry_assets: and so do their assets
-UPDATE asset SET ingesting = true, finished = NULL, error = NULL
-WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s);
+-- cancel: what has not started ends, of the entries whose assets are locked
+WITH ended AS (
+    UPDATE entry SET state = 'error', error = %(error)s
+    WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s) AND state = 'waiting'
+    RETURNING batch_id, ordinal
+)
+UPDATE asset a SET ingesting = false, finished = now(), error = %(error)s
+FROM ended WHERE a.batch_id = ended.batch_id AND a.ordinal = ended.ordinal
+RETURNING a.ordinal;
 
--- cancel: what has not started ends
-UPDATE entry SET state = 'error', error = %(error)s
-WHERE batch_id = %(id)s AND state = 'waiting' RETURNING ordinal;
+-- cancelled: the batch remembers; no row when it had finished by itself
+UPDATE batch SET cancelled = true
+WHERE id = %(id)s AND (state <> 'finished' OR %(ended)s > 0) RETURNING id;
 
--- cancel_assets: and so do its assets
-UPDATE asset SET ingesting = false, finished = now(), error = %(error)s
-WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s);
-
--- cancelled: the batch remembers
-UPDATE batch SET cancelled = true WHERE id = %(id)s;
-
--- recount: corrects what does not agree with the entries and assets; one row if anything did not
+-- recount: corrects what does not agree with the entries; one row if anything did not
 UPDATE batch b SET count = r.count, waiting = r.waiting, processing = r.processing,
     completed = r.completed, errors = r.errors, owned = r.owned
 FROM (
     SELECT count(*) AS count,
-        count(*) FILTER (WHERE e.state = 'waiting') AS waiting,
-        count(*) FILTER (WHERE e.state = 'processing') AS processing,
-        count(*) FILTER (WHERE e.state IN ('completed', 'error')) AS completed,
-        count(*) FILTER (WHERE e.state = 'error') AS errors,
-        (SELECT count(*) FROM asset a WHERE a.batch_id = %(id)s) AS owned
-    FROM entry e WHERE e.batch_id = %(id)s
+        count(*) FILTER (WHERE state = 'waiting') AS waiting,
+        count(*) FILTER (WHERE state = 'processing') AS processing,
+        count(*) FILTER (WHERE state IN ('completed', 'error')) AS completed,
+        count(*) FILTER (WHERE state = 'error') AS errors,
+        count(*) FILTER (WHERE owned) AS owned
+    FROM entry WHERE batch_id = %(id)s
 ) r
 WHERE b.id = %(id)s AND (b.count, b.waiting, b.processing, b.completed, b.errors, b.owned,
         b.state = 'finished')

@@ -28,6 +28,10 @@ class Manifest:
     is_new: bool = False
 
 
+class ManifestGone(Exception):
+    """The manifest has been deleted since it was read."""
+
+
 async def get(connection: Connection, customer_id: int, manifest_id: str) -> Manifest | None:
     """The manifest, or None."""
     parameters = {"customer_id": customer_id, "id": manifest_id}
@@ -65,13 +69,31 @@ async def delete(connection: Connection, manifest: Manifest) -> None:
 
 
 async def own_space(connection: Connection, manifest: Manifest) -> int:
-    """The number of the manifest's own space, made at the first call."""
-    (held,) = await many(connection, Manifest, _sql["lock"], {"key": manifest.key})
+    """The number of the manifest's own space, made at the first call or after it was deleted.
+
+    Raises:
+        ManifestGone: the manifest has been deleted.
+    """
+    held = await one(connection, Manifest, _sql["lock"], {"key": manifest.key})
+    if held is None:
+        raise ManifestGone
     if held.space_id is not None:
-        return held.space_id
+        missing = await space.missing(connection, manifest.customer_id, {held.space_id})
+        if not missing:
+            return held.space_id
     made = await space.mint(connection, manifest.customer_id, f"Manifest {manifest.id}")
     await connection.execute(_sql["give_space"], {"key": manifest.key, "space_id": made.id})
     return made.id
+
+
+async def hold(connection: Connection, manifest_key: int) -> None:
+    """Keeps the manifest until the transaction ends.
+
+    Raises:
+        ManifestGone: it has been deleted.
+    """
+    if await value(connection, _sql["hold"], {"key": manifest_key}) is None:
+        raise ManifestGone
 
 
 async def associate(connection: Connection, manifest_key: int, batch_id: int) -> None:

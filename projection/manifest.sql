@@ -16,6 +16,9 @@ WHERE customer_id = %(customer_id)s AND id = %(id)s;
 SELECT key, customer_id, id, label, space_id, created FROM manifest
 WHERE key = %(key)s FOR UPDATE;
 
+-- hold: it is not deleted until the transaction ends
+SELECT key FROM manifest WHERE key = %(key)s FOR KEY SHARE;
+
 -- give_space: the space of its own
 UPDATE manifest SET space_id = %(space_id)s WHERE key = %(key)s;
 
@@ -32,7 +35,11 @@ DELETE FROM manifest WHERE key = %(key)s;
 DELETE FROM queue WHERE customer_id = %(customer_id)s AND manifest_key = %(key)s;
 
 -- disown: its batches are the customer's alone
-UPDATE batch SET manifest_key = 0 WHERE manifest_key = %(key)s;
+WITH locked AS (
+    SELECT id FROM batch WHERE manifest_key = %(key)s AND manifest_key <> 0
+    ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE batch SET manifest_key = 0 FROM locked WHERE batch.id = locked.id;
 
 -- total: how many manifests
 SELECT count(*) AS total FROM manifest WHERE customer_id = %(customer_id)s;

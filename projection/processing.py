@@ -11,19 +11,13 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from projection import claim
+from projection.claim import AssetClaimed as AssetClaimed
 from projection.database import Connection
 from projection.statements import statements
 
 _entry = statements("entry")
 _job = statements("job")
-
-
-class AssetClaimed(Exception):
-    """The asset is being processed for somebody else right now: `holder`."""
-
-    def __init__(self, holder: str) -> None:
-        super().__init__(holder)
-        self.holder = holder
 
 
 @dataclass(frozen=True)
@@ -90,18 +84,17 @@ async def begin_entry(connection: Connection, batch_id: int, ordinal: int) -> Wo
     Raises:
         AssetClaimed: an older batch or a job is processing the asset; try again in a while.
     """
-    named = {"batch_id": batch_id, "ordinal": ordinal, "holder": f"batch-{batch_id}"}
+    named: dict[str, object] = {"batch_id": batch_id, "ordinal": ordinal}
     row = await _read_locked(connection, _entry, named)
-    if row is None or row["state"] not in ("waiting", "processing"):
+    if row is None:
         return None
+    if not row["owned"] or row["state"] not in ("waiting", "processing"):
+        # It has ended, or a newer batch has the asset and this one was being worked on when its
+        # worker died: that may have left a claim.
+        await _end_entry(connection, named, row, Processed())
+        return None
+    await claim.take(connection, row, f"batch-{batch_id}")
     named |= {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
-    if row["batch_id"] != batch_id:
-        # A newer batch has the asset, or it was deleted: whoever did that ends waiting entries,
-        # and this one had begun when its worker died.
-        await connection.execute(_entry["end"], {**named, **_outcome(Processed())})
-        return None
-    if row["holder"] not in (None, named["holder"]):
-        raise AssetClaimed(row["holder"])
     await connection.execute(_entry["begin"], named)
     return _work(row)
 
@@ -110,12 +103,22 @@ async def end_entry(
     connection: Connection, batch_id: int, ordinal: int, processed: Processed
 ) -> None:
     """Records how an entry's processing ended, and lets go of the asset."""
-    named = {"batch_id": batch_id, "ordinal": ordinal, "holder": f"batch-{batch_id}"}
+    named: dict[str, object] = {"batch_id": batch_id, "ordinal": ordinal}
     row = await _read_locked(connection, _entry, named)
-    if row is None:
-        return
-    named |= {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
-    await connection.execute(_entry["end"], {**named, **_outcome(processed)})
+    if row is not None:
+        await _end_entry(connection, named, row, processed)
+
+
+async def _end_entry(
+    connection: Connection,
+    named: Mapping[str, object],
+    row: Mapping[str, Any],
+    processed: Processed,
+) -> None:
+    asset = {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
+    async with connection.pipeline():
+        await connection.execute(_entry["end"], {**named, **asset, **_outcome(processed)})
+        await claim.release(connection, asset, f"batch-{named['batch_id']}")
 
 
 async def begin_job(connection: Connection, job_id: int) -> Work | None:
@@ -124,34 +127,22 @@ async def begin_job(connection: Connection, job_id: int) -> Work | None:
     Raises:
         AssetClaimed: a batch or an older job is processing the asset; try again in a while.
     """
-    named: dict[str, object] = {"job_id": job_id, "holder": f"job-{job_id}"}
-    row = await _read_locked(connection, _job, named)
+    row = await _read_locked(connection, _job, {"job_id": job_id})
     if row is None:
+        await claim.release_all(connection, f"job-{job_id}")
         return None
-    if row["holder"] not in (None, named["holder"]):
-        raise AssetClaimed(row["holder"])
-    named |= {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
-    await connection.execute(_job["begin"], named)
+    await claim.take(connection, row, f"job-{job_id}")
     return _work(row)
 
 
 async def end_job(connection: Connection, job_id: int, work: Work, processed: Processed) -> None:
     """Records how a job ended, and lets go of the asset."""
-    named: dict[str, object] = {
-        "job_id": job_id,
-        "holder": f"job-{job_id}",
-        "customer_id": work.customer_id,
-        "space_id": work.space_id,
-        "asset_id": work.asset_id,
-    }
     async with connection.pipeline():
-        await connection.execute(_job["lock"], named)
-        await connection.execute(_job["end"], {**named, **_outcome(processed)})
-        await connection.execute(_job["release"], named)
+        await connection.execute(_job["end"], {"job_id": job_id, **_outcome(processed)})
+        await claim.release(connection, vars(work), f"job-{job_id}")
 
 
 async def fail_job(connection: Connection, job_id: int, error: str) -> None:
     """Records that a job failed for good, and lets go of the asset."""
-    row = await _read_locked(connection, _job, {"job_id": job_id})
-    if row is not None:
-        await end_job(connection, job_id, _work(row), Processed(error=error))
+    await connection.execute(_job["end"], {"job_id": job_id, **_outcome(Processed(error=error))})
+    await claim.release_all(connection, f"job-{job_id}")

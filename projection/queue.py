@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from projection.database import Connection, many
+from projection.database import Connection, many, one
 from projection.statements import statements
 
 _sql = statements("queue")
@@ -13,14 +13,14 @@ CUSTOMER_QUEUE = 0
 
 @dataclass(frozen=True)
 class QueueCounters:
-    """Counts of assets on the main queue, and of batches on the main and priority queues."""
+    """Counts of a queue's assets and waiting batches (main) and batches (main and priority)."""
 
-    size: int
-    images_waiting: int
-    batches_waiting: int
-    batches: int
-    batches_active: int
-    batches_recent: int
+    size: int = 0
+    images_waiting: int = 0
+    batches_waiting: int = 0
+    batches: int = 0
+    batches_active: int = 0
+    batches_recent: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ async def counters(
 ) -> QueueCounters:
     """The counters of a customer's queue, or of a manifest's."""
     parameters = {"customer_id": customer_id, "manifest_key": manifest_key}
-    (row,) = await many(connection, QueueCounters, _sql["counters"], parameters)
-    return row
+    row = await one(connection, QueueCounters, _sql["counters"], parameters)
+    return row or QueueCounters()
 
 
 async def everywhere(connection: Connection) -> GlobalCounters:

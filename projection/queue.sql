@@ -1,15 +1,9 @@
--- counters: of one queue, main and priority
-SELECT
-    coalesce(sum(waiting + processing) FILTER (WHERE kind = 'main'), 0)::bigint AS size,
-    coalesce(sum(waiting) FILTER (WHERE kind = 'main'), 0)::bigint AS images_waiting,
-    coalesce(sum(batches_waiting) FILTER (WHERE kind = 'main'), 0)::bigint AS batches_waiting,
-    coalesce(sum(batches), 0)::bigint AS batches,
-    coalesce(sum(batches_active), 0)::bigint AS batches_active,
-    coalesce(sum(batches_recent), 0)::bigint AS batches_recent
+-- counters: of one queue
+SELECT waiting + processing AS size, waiting AS images_waiting, batches_waiting, batches,
+    batches_active, batches_recent
 FROM queue WHERE customer_id = %(customer_id)s AND manifest_key = %(manifest_key)s;
 
 -- everywhere: assets on the queues of all customers
-SELECT
-    coalesce(sum(waiting + processing) FILTER (WHERE kind = 'main'), 0)::bigint AS incoming,
-    coalesce(sum(waiting + processing) FILTER (WHERE kind = 'priority'), 0)::bigint AS priority
+SELECT coalesce(sum(waiting + processing), 0)::bigint AS incoming,
+    coalesce(sum(priority), 0)::bigint AS priority
 FROM queue WHERE manifest_key = 0;

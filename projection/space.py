@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg.errors
 from psycopg import sql
 
 from projection.database import Connection, many, one, value, values
@@ -49,11 +48,13 @@ async def rename(
 
 
 async def mint(connection: Connection, customer_id: int, name: str) -> Space:
-    """A new space with the customer's next free number."""
+    """A new space with the customer's lowest free number."""
     parameters = {"customer_id": customer_id, "name": name}
     await connection.execute(_sql["lock_customer"], parameters)
-    (space,) = await many(connection, Space, _sql["mint"], parameters)
-    return space
+    while True:
+        made = await one(connection, Space, _sql["mint"], parameters)
+        if made is not None:
+            return made
 
 
 async def delete(connection: Connection, customer_id: int, space_id: int) -> bool:
@@ -63,10 +64,11 @@ async def delete(connection: Connection, customer_id: int, space_id: int) -> boo
         SpaceNotEmpty: it has assets.
     """
     parameters = {"customer_id": customer_id, "id": space_id}
-    try:
-        return await value(connection, _sql["delete"], parameters) is not None
-    except psycopg.errors.ForeignKeyViolation as error:
-        raise SpaceNotEmpty from error
+    if await value(connection, _sql["delete"], parameters) is not None:
+        return True
+    if await get(connection, customer_id, space_id) is not None:
+        raise SpaceNotEmpty
+    return False
 
 
 async def missing(connection: Connection, customer_id: int, ids: set[int]) -> list[int]:

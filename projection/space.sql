@@ -17,14 +17,17 @@ RETURNING id, name, created, assets;
 -- lock_customer: one minting at a time
 SELECT id FROM customer WHERE id = %(customer_id)s FOR NO KEY UPDATE;
 
--- mint: a space with the next free number
+-- mint: a space with the lowest free number; no row when somebody takes that very number
 INSERT INTO space (customer_id, id, name)
-SELECT %(customer_id)s, coalesce(max(id), 0) + 1, %(name)s
-FROM space WHERE customer_id = %(customer_id)s
+SELECT %(customer_id)s, min(taken.id) + 1, %(name)s
+FROM (SELECT 0 AS id UNION ALL SELECT id FROM space WHERE customer_id = %(customer_id)s) taken
+WHERE taken.id < 2147483647 AND NOT EXISTS (SELECT FROM space next
+    WHERE next.customer_id = %(customer_id)s AND next.id = taken.id + 1)
+ON CONFLICT DO NOTHING
 RETURNING id, name, created, assets;
 
--- delete: the space; a foreign key keeps one that has assets
-DELETE FROM space WHERE customer_id = %(customer_id)s AND id = %(id)s RETURNING id;
+-- delete: the space, if it is empty
+DELETE FROM space WHERE customer_id = %(customer_id)s AND id = %(id)s AND assets = 0 RETURNING id;
 
 -- total: how many spaces
 SELECT count(*) AS total FROM space WHERE customer_id = %(customer_id)s;

@@ -1,0 +1,37 @@
+"""Who is processing an asset right now: never two at once."""
+
+from collections.abc import Mapping
+
+from projection.database import Connection, value
+from projection.statements import statements
+
+_sql = statements("claim")
+
+
+class AssetClaimed(Exception):
+    """The asset is being processed for somebody else right now: `holder`."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+
+async def take(connection: Connection, asset: Mapping[str, object], holder: str) -> None:
+    """Claims an asset (customer_id, space_id, asset_id); no harm when the holder has it already.
+
+    Raises:
+        AssetClaimed: somebody else has it; try again in a while.
+    """
+    who = await value(connection, _sql["take"], {**asset, "holder": holder})
+    if who != holder:
+        raise AssetClaimed(who)
+
+
+async def release(connection: Connection, asset: Mapping[str, object], holder: str) -> None:
+    """Lets go of an asset (customer_id, space_id, asset_id), if the holder has it."""
+    await connection.execute(_sql["release"], {**asset, "holder": holder})
+
+
+async def release_all(connection: Connection, holder: str) -> None:
+    """Lets go of whatever the holder has."""
+    await connection.execute(_sql["release_all"], {"holder": holder})

@@ -1,0 +1,45 @@
+"""A Postgres for the session, and a database of its own for each test, made from a template."""
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from local.engine import postgres
+from projection.database import Pool, open_pool
+from projection.migrate import migrate
+
+_numbers = count(1)
+
+
+def _database(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server whose database `iiifq` has the newest schema and nothing else."""
+    with postgres(tmp_path_factory.mktemp("postgres") / "data") as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture
+def database_url(template: str) -> Iterator[str]:
+    """The URL of an empty database."""
+    name = sql.Identifier(f"test_{next(_numbers)}")
+    with psycopg.connect(_database(template, "postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE iiifq").format(name))
+        yield _database(template, name.as_string().strip('"'))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """Connections to an empty database."""
+    async with open_pool(database_url, size=20, name="test") as opened:
+        yield opened

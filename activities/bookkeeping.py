@@ -1,5 +1,6 @@
 """The activities that only talk to Postgres: what a workflow reads, and the faults it records."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -17,12 +18,17 @@ from workflows.contracts import (
     EntryFault,
     EntryPage,
     EntryRef,
+    FailedAsset,
     JobFault,
     OpenEntries,
     QueueKind,
     RetryFailed,
     RetryPlan,
+    SetPaused,
 )
+
+SHOWN_FAILED = 20
+"""Failed assets that the Web UI names."""
 
 
 def _gone(batch_id: int) -> ApplicationError:
@@ -73,6 +79,7 @@ class BookkeepingActivities:
         """The batch's counts."""
         async with transaction(self.pool) as connection:
             counts = await batch.progress(connection, run.batch_id)
+            failed = await batch.first_failed(connection, run.batch_id, SHOWN_FAILED)
         if counts is None:
             raise _gone(run.batch_id)
         return BatchProgress(
@@ -82,7 +89,22 @@ class BookkeepingActivities:
             processing=counts.processing,
             completed=counts.completed,
             errors=counts.errors,
+            paused=counts.paused,
+            failed=[FailedAsset(each.asset, each.error) for each in failed],
         )
+
+    @activity.defn
+    async def cancel_batch(self, run: BatchRun) -> None:
+        """What has not started ends with the error `Cancelled`; a finished batch stays as it is."""
+        async with transaction(self.pool) as connection:
+            with suppress(batch.BatchFinished):
+                await batch.cancel(connection, run.batch_id)
+
+    @activity.defn
+    async def set_paused(self, change: SetPaused) -> None:
+        """The batch is held back, or goes on."""
+        async with transaction(self.pool) as connection:
+            await batch.pause(connection, change.batch_id, change.paused)
 
     @activity.defn
     async def retry_failed(self, retry: RetryFailed) -> int:

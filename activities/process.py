@@ -20,7 +20,7 @@ from activities.origin import OriginClient
 from activities.store import Store
 from projection import processing
 from projection.database import Connection, DatabaseUnavailable, Pool, transaction
-from projection.processing import AssetClaimed, Processed, Work
+from projection.processing import AssetClaimed, HeldBack, Processed, Work
 from settings import Settings
 from workflows.contracts import (
     ASSET_CLAIMED,
@@ -51,9 +51,12 @@ class ProcessActivities:
     async def process_entry(self, entry: ProcessEntry) -> Outcome:
         """One entry of a batch."""
         async with _beating():
-            work = await self._claim(
-                lambda c: processing.begin_entry(c, entry.batch_id, entry.ordinal)
-            )
+            try:
+                work = await self._claim(
+                    lambda c: processing.begin_entry(c, entry.batch_id, entry.ordinal)
+                )
+            except HeldBack:
+                return Outcome(held_back=True)
             if work is None:
                 return Outcome()
             processed = await self._processed(work)

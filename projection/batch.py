@@ -323,3 +323,28 @@ async def dispatched(connection: Connection, batch_id: int, requested: int) -> N
 async def clean_keys(connection: Connection) -> None:
     """Forgets Idempotency-Keys older than a day."""
     await connection.execute(_sql["idempotency_clean"])
+
+
+async def pause(connection: Connection, batch_id: int, paused: bool) -> None:
+    """Holds the batch back, or lets it go on; what is in process finishes."""
+    await connection.execute(_sql["pause"], {"id": batch_id, "paused": paused})
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An asset that failed, as `space/id`, and its error."""
+
+    asset: str
+    error: str
+
+
+async def first_failed(connection: Connection, batch_id: int, limit: int) -> list[Failed]:
+    """The first of the batch's assets that failed, as they were sent."""
+    parameters = {"id": batch_id, "limit": limit}
+    return await many(connection, Failed, _sql["first_failed"], parameters)
+
+
+async def unfinished_of(connection: Connection, customer_id: int, kind: str) -> list[Dispatch]:
+    """Unfinished batches that a customer sent to their main or priority queue."""
+    parameters = {"customer_id": customer_id, "kind": kind}
+    return await many(connection, Dispatch, _sql["held_by"], parameters)

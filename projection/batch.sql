@@ -4,7 +4,7 @@ VALUES (%(customer_id)s, %(manifest_key)s, %(kind)s) RETURNING id;
 
 -- get: one batch of a customer
 SELECT {columns} FROM batch b WHERE b.id = %(id)s AND b.customer_id = %(customer_id)s
-    AND %(manifest_key)s IN (0, b.manifest_key);
+    AND %(manifest_key)s::bigint IN (0, b.manifest_key);
 
 -- columns: what a batch is read as
 b.id, b.customer_id, b.manifest_key, b.kind, b.submitted, b.state, b.count, b.waiting,
@@ -55,11 +55,24 @@ SELECT b.customer_id, b.kind, b.count, c.weight
 FROM batch b JOIN customer c ON c.id = b.customer_id WHERE b.id = %(id)s;
 
 -- progress: its counts
-SELECT state, count, waiting, processing, completed, errors, cancelled, paused
+SELECT state, count, waiting, processing, completed, errors, cancelled,
+    paused OR EXISTS (SELECT FROM held_queue h
+        WHERE (h.customer_id, h.kind) = (batch.customer_id, batch.kind)) AS paused
 FROM batch WHERE id = %(id)s;
 
 -- request: its workflow has to be told again
 UPDATE batch SET requested = requested + 1 WHERE id = %(id)s RETURNING requested;
+
+-- pause: nothing new of it is begun, or is again
+UPDATE batch SET paused = %(paused)s WHERE id = %(id)s;
+
+-- first_failed: failed entries with their errors, as they were sent
+SELECT space_id || '/' || asset_id AS asset, error FROM entry
+WHERE batch_id = %(id)s AND state = 'error' ORDER BY ordinal LIMIT %(limit)s;
+
+-- held_by: unfinished batches of a customer's queue
+SELECT id, customer_id, kind, requested FROM batch
+WHERE customer_id = %(customer_id)s AND kind = %(kind)s AND state <> 'finished' ORDER BY id;
 
 -- lock: no entry of the batch changes until the transaction ends
 SELECT id FROM batch WHERE id = %(id)s FOR NO KEY UPDATE;

@@ -20,6 +20,10 @@ _entry = statements("entry")
 _job = statements("job")
 
 
+class HeldBack(Exception):
+    """The batch, or the queue it was sent to, is paused: nothing new is begun."""
+
+
 @dataclass(frozen=True)
 class Work:
     """An asset to be processed."""
@@ -83,6 +87,7 @@ async def begin_entry(connection: Connection, batch_id: int, ordinal: int) -> Wo
 
     Raises:
         AssetClaimed: an older batch or a job is processing the asset; try again in a while.
+        HeldBack: the entry waits, and is to go on waiting.
     """
     named: dict[str, object] = {"batch_id": batch_id, "ordinal": ordinal}
     row = await _read_locked(connection, _entry, named)
@@ -93,6 +98,8 @@ async def begin_entry(connection: Connection, batch_id: int, ordinal: int) -> Wo
         # worker died: that may have left a claim.
         await _end_entry(connection, named, row, Processed())
         return None
+    if row["held_back"] and row["state"] == "waiting":
+        raise HeldBack
     await claim.take(connection, row, f"batch-{batch_id}")
     named |= {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
     await connection.execute(_entry["begin"], named)

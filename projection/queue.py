@@ -44,3 +44,9 @@ async def everywhere(connection: Connection) -> GlobalCounters:
     """The counters of the global queue."""
     (row,) = await many(connection, GlobalCounters, _sql["everywhere"], {})
     return row
+
+
+async def pause(connection: Connection, customer_id: int, kind: str, paused: bool) -> None:
+    """Holds back what the customer sent to a queue, and will; or lets it go on."""
+    statement = _sql["hold" if paused else "release"]
+    await connection.execute(statement, {"customer_id": customer_id, "kind": kind})

@@ -7,3 +7,10 @@ FROM queue WHERE customer_id = %(customer_id)s AND manifest_key = %(manifest_key
 SELECT coalesce(sum(waiting + processing), 0)::bigint AS incoming,
     coalesce(sum(priority), 0)::bigint AS priority
 FROM queue WHERE manifest_key = 0;
+
+-- hold: nothing new of the customer's queue is begun
+INSERT INTO held_queue (customer_id, kind) VALUES (%(customer_id)s, %(kind)s)
+ON CONFLICT DO NOTHING;
+
+-- release: it goes on
+DELETE FROM held_queue WHERE customer_id = %(customer_id)s AND kind = %(kind)s;

@@ -90,6 +90,8 @@ async def _workers(
                     books.open_entries,
                     books.batch_progress,
                     books.retry_failed,
+                    books.cancel_batch,
+                    books.set_paused,
                     books.record_fault,
                     books.record_job_fault,
                     upkeep.reconcile,

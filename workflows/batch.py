@@ -6,7 +6,9 @@ can be terminated, started twice or continued as new at any moment.
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 from temporalio import workflow
 from temporalio.common import Priority
@@ -22,13 +24,16 @@ from workflows.contracts import (
     BatchPlan,
     BatchProgress,
     BatchRun,
+    BatchState,
     EntryFault,
     EntryRef,
     OpenEntries,
     Outcome,
     ProcessEntry,
     RetryFailed,
+    SetPaused,
 )
+from workflows.details import details
 from workflows.retries import (
     CLAIM_WAIT,
     LONGEST,
@@ -37,6 +42,8 @@ from workflows.retries import (
     explain,
     is_claimed,
 )
+
+Order = Callable[[], Awaitable[object]]
 
 PAGE = 500
 """Entries read from Postgres at a time."""
@@ -48,27 +55,44 @@ class BatchWorkflow:
 
     @workflow.init
     def __init__(self, run: BatchRun) -> None:
-        self._batch_id = run.batch_id
+        self._run = run
         self._in_flight: dict[int, asyncio.Task[None]] = {}
-        self._retries: deque[RetryFailed] = deque()
+        self._orders: deque[Order] = deque()
         self._woken = True
+        self._paused = False
 
     @workflow.run
     async def run(self, run: BatchRun) -> None:
         """Works through what is left; ends without errors, or when the retry window closes."""
+        while True:
+            try:
+                await self._drive(run)
+            except asyncio.CancelledError:
+                # Temporal's own cancellation asks for what the signal does, and is heard once:
+                # what is in process finishes, and so does the batch.
+                self._orders.append(partial(bookkeeping.cancel_batch, run))
+            else:
+                return
+
+    async def _drive(self, run: BatchRun) -> None:
         plan = await bookkeeping.plan_batch(run)
         while True:
-            await self._take_up_retries()
+            await self._carry_out()
             self._woken = False
             await self._work_through(plan)
             if workflow.info().is_continue_as_new_suggested():
-                await self._take_up_retries()
+                await self._carry_out()
                 workflow.continue_as_new(run)
             if self._has_news():
                 continue
             progress = await bookkeeping.batch_progress(run)
             self._show(progress)
-            if self._has_news() or progress.waiting + progress.processing:
+            if self._has_news():
+                continue
+            if progress.waiting + progress.processing:
+                self._paused = progress.paused
+                if progress.paused:
+                    await workflow.wait_condition(self._has_news)
                 continue
             if not progress.errors:
                 return
@@ -83,20 +107,40 @@ class BatchWorkflow:
     def wake(self) -> None:
         """Entries wait in Postgres."""
         self._woken = True
+        self._paused = False
 
     @workflow.signal
     def retry_failed(self, assets: list[str] | None = None) -> None:
         """Retries the failed assets: all, or those named as `space/id`."""
-        self._retries.append(RetryFailed(self._batch_id, assets))
+        retry = RetryFailed(self._run.batch_id, assets)
+        self._orders.append(partial(bookkeeping.retry_failed, retry))
+
+    @workflow.signal
+    def cancel(self) -> None:
+        """Ends what has not started with the error `Cancelled`."""
+        self._orders.append(partial(bookkeeping.cancel_batch, self._run))
+
+    @workflow.signal
+    def pause(self) -> None:
+        """Holds back what has not started."""
+        change = SetPaused(self._run.batch_id, paused=True)
+        self._orders.append(partial(bookkeeping.set_paused, change))
+
+    @workflow.signal
+    def resume(self) -> None:
+        """Lets a batch that was held back go on."""
+        change = SetPaused(self._run.batch_id, paused=False)
+        self._orders.append(partial(bookkeeping.set_paused, change))
 
     def _has_news(self) -> bool:
-        return self._woken or bool(self._retries)
+        return self._woken or bool(self._orders)
 
-    async def _take_up_retries(self) -> None:
-        while self._retries:
-            await bookkeeping.retry_failed(self._retries[0])
-            self._retries.popleft()
-            self._woken = True
+    async def _carry_out(self) -> None:
+        """Carries out the orders of signals, in the order in which they came."""
+        while self._orders:
+            await self._orders[0]()
+            self._orders.popleft()
+            self.wake()
 
     async def _work_through(self, plan: BatchPlan) -> None:
         """Keeps a window of entries in flight until none is left, or history has grown long."""
@@ -104,14 +148,14 @@ class BatchWorkflow:
         ready: deque[EntryRef] = deque()
         while True:
             if self._has_news():
-                await self._take_up_retries()
+                await self._carry_out()
                 self._woken = False
                 after, exhausted = 0, False
                 ready.clear()
-            draining = workflow.info().is_continue_as_new_suggested()
+            draining = self._paused or workflow.info().is_continue_as_new_suggested()
             room = not draining and len(self._in_flight) < plan.window
             if room and not ready and not exhausted:
-                page = await bookkeeping.open_entries(OpenEntries(self._batch_id, after, PAGE))
+                page = await bookkeeping.open_entries(OpenEntries(self._run.batch_id, after, PAGE))
                 exhausted = not page.entries
                 after = page.entries[-1].ordinal if page.entries else after
                 ready.extend(e for e in page.entries if e.ordinal not in self._in_flight)
@@ -128,6 +172,8 @@ class BatchWorkflow:
                 )
 
     def _start(self, plan: BatchPlan, entry: EntryRef) -> None:
+        if workflow.info().typed_search_attributes.get(STATE) != BatchState.PROCESSING:
+            workflow.upsert_search_attributes([STATE.value_set(BatchState.PROCESSING)])
         task = asyncio.create_task(self._process(plan, entry))
         self._in_flight[entry.ordinal] = task
         task.add_done_callback(lambda _: self._in_flight.pop(entry.ordinal))
@@ -137,9 +183,9 @@ class BatchWorkflow:
         wait = CLAIM_WAIT
         while True:
             try:
-                await workflow.execute_activity(
+                outcome: Outcome = await workflow.execute_activity(
                     PROCESS_ENTRY,
-                    ProcessEntry(self._batch_id, entry.ordinal),
+                    ProcessEntry(self._run.batch_id, entry.ordinal),
                     result_type=Outcome,
                     task_queue=plan.queue,
                     heartbeat_timeout=HEARTBEAT_TIMEOUT,
@@ -157,11 +203,14 @@ class BatchWorkflow:
                     await workflow.sleep(wait)
                     wait = min(2 * wait, LONGEST_CLAIM_WAIT)
                     continue
-                fault = EntryFault(self._batch_id, entry.ordinal, explain(error))
+                fault = EntryFault(self._run.batch_id, entry.ordinal, explain(error))
                 await bookkeeping.record_fault(fault)
+            else:
+                self._paused = self._paused or outcome.held_back
             return
 
     def _show(self, progress: BatchProgress) -> None:
+        workflow.set_current_details(details(progress))
         info = workflow.info().typed_search_attributes
         if (info.get(STATE), info.get(ERRORS)) != (progress.state, progress.errors):
             workflow.upsert_search_attributes(

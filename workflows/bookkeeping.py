@@ -15,6 +15,7 @@ from workflows.contracts import (
     JobFault,
     OpenEntries,
     RetryFailed,
+    SetPaused,
 )
 from workflows.retries import BOOKKEEPING
 
@@ -51,6 +52,16 @@ async def batch_progress(run: BatchRun) -> BatchProgress:
 async def retry_failed(retry: RetryFailed) -> int:
     """Failed entries wait again; how many."""
     return await _call("retry_failed", retry, int)
+
+
+async def cancel_batch(run: BatchRun) -> None:
+    """What has not started ends with the error `Cancelled`."""
+    await _call("cancel_batch", run, type(None))
+
+
+async def set_paused(change: SetPaused) -> None:
+    """The batch is held back, or goes on."""
+    await _call("set_paused", change, type(None))
 
 
 async def record_fault(fault: EntryFault) -> None:

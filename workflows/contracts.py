@@ -134,9 +134,13 @@ class ProcessJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How processing ended: `error` is the message for the customer, None when it went well."""
+    """How processing ended: `error` is the message for the customer, None when it went well.
+
+    `held_back`: nothing was done, since the batch or the customer's queue is paused.
+    """
 
     error: str | None = None
+    held_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,8 +169,27 @@ class RetryFailed:
 
 
 @dataclass(frozen=True)
+class SetPaused:
+    """Input of activity `set_paused`: the batch is held back, or goes on."""
+
+    batch_id: int
+    paused: bool
+
+
+@dataclass(frozen=True)
+class FailedAsset:
+    """An asset as `space/id`, and its error."""
+
+    asset: str
+    error: str
+
+
+@dataclass(frozen=True)
 class BatchProgress:
-    """Output of activity `batch_progress`."""
+    """Output of activity `batch_progress`: counts, and the first assets that failed.
+
+    `paused`: the batch, or the customer's queue that it was sent to, is held back.
+    """
 
     state: BatchState
     count: int
@@ -174,3 +197,5 @@ class BatchProgress:
     processing: int
     completed: int
     errors: int
+    paused: bool = False
+    failed: list[FailedAsset] = field(default_factory=list)

@@ -56,6 +56,13 @@ CREATE TABLE queue (
     PRIMARY KEY (customer_id, manifest_key)
 ) WITH (fillfactor = 20);
 
+-- Queues of customers whose batches are held back: an operator paused them.
+CREATE TABLE held_queue (
+    customer_id int NOT NULL REFERENCES customer ON DELETE CASCADE,
+    kind queue_kind NOT NULL,
+    PRIMARY KEY (customer_id, kind)
+);
+
 CREATE TYPE batch_state AS ENUM (
     'waiting',     -- no work has started since it was submitted or retried
     'processing',  -- waiting -> processing: work started on one of its entries

@@ -348,3 +348,8 @@ async def unfinished_of(connection: Connection, customer_id: int, kind: str) -> 
     """Unfinished batches that a customer sent to their main or priority queue."""
     parameters = {"customer_id": customer_id, "kind": kind}
     return await many(connection, Dispatch, _sql["held_by"], parameters)
+
+
+async def dispatch_of(connection: Connection, batch_id: int) -> Dispatch | None:
+    """What the batch's workflow is told by, or None when there is no such batch."""
+    return await one(connection, Dispatch, _sql["dispatch_of"], {"id": batch_id})

@@ -13,7 +13,7 @@ b.completed_before, b.finished, b.requested;
 
 -- all_batches: most recent first
 SELECT {columns} FROM batch b WHERE b.customer_id = %(customer_id)s
-ORDER BY b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
+ORDER BY b.submitted {down}, b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
 
 -- active_batches: those being worked on, most recent first
 SELECT {columns} FROM batch b WHERE b.customer_id = %(customer_id)s AND b.state = 'processing'
@@ -26,7 +26,7 @@ ORDER BY b.finished {down}, b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
 
 -- manifest_all_batches: most recent first
 SELECT {columns} FROM batch b WHERE b.manifest_key = %(manifest_key)s AND b.manifest_key <> 0
-ORDER BY b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
+ORDER BY b.submitted {down}, b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
 
 -- manifest_active_batches: those being worked on, most recent first
 SELECT {columns} FROM batch b
@@ -148,3 +148,6 @@ WHERE customer_id = %(customer_id)s AND key = %(key)s;
 
 -- idempotency_clean: forgets keys older than a day
 DELETE FROM idempotency WHERE created < now() - interval '24 hours';
+
+-- dispatch_of: what its workflow is told by
+SELECT id, customer_id, kind, requested FROM batch WHERE id = %(id)s;

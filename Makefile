@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench fuzz format lock readme
+.PHONY: help setup demo up test check bench fuzz soak format lock readme
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,3 +43,6 @@ bench: setup  ## the benchmarks: a table of ratios, and bench/results.json
 
 fuzz: setup  ## schemathesis over the whole API, for longer than in make test
 	@IIIFQ_FUZZ_EXAMPLES=100 $(BIN)/python -m pytest --timeout 3600 tests/acceptance/test_openapi.py
+
+soak: setup  ## ten minutes of customers and killed parts; nothing may be lost
+	@IIIFQ_SOAK_S=600 $(BIN)/python -m pytest tests/acceptance/test_soak.py

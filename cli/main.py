@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from cli import client, customer, demo, processes, stack
+from cli import client, customer, demo, processes, stack, steering
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +20,8 @@ app.command("submit")(client.submit)
 app.command("watch")(client.watch)
 app.command("retry")(client.retry)
 app.command("queue")(client.queue)
+app.command("pause")(steering.pause)
+app.command("resume")(steering.resume)
 app.command("migrate")(processes.migrate)
 app.command("api")(processes.api)
 app.command("worker")(processes.worker)

@@ -1,0 +1,73 @@
+"""`iiifq pause` and `resume`: hold a batch or a customer's whole queue back, and let it go on."""
+
+import asyncio
+from typing import Annotated
+
+import psycopg
+import typer
+
+from cli.customer import in_transaction
+from cli.target import Data, target_settings
+from projection import batch, queue
+from projection.database import Connection
+from settings import Settings
+
+Batch = Annotated[int | None, typer.Argument(help="the batch's number")]
+CustomerId = Annotated[int | None, typer.Option("--customer", help="whose queue")]
+Queue = Annotated[str, typer.Option("--queue", help="main or priority")]
+
+
+def pause(
+    batch_id: Batch = None, customer: CustomerId = None, kind: Queue = "main", data: Data = None
+) -> None:
+    """Holds back a batch, or what a customer sent and will send to a queue."""
+    _steer(batch_id, customer, kind, True, target_settings(data))
+
+
+def resume(
+    batch_id: Batch = None, customer: CustomerId = None, kind: Queue = "main", data: Data = None
+) -> None:
+    """Lets a batch or a customer's queue go on."""
+    _steer(batch_id, customer, kind, False, target_settings(data))
+
+
+def _steer(
+    batch_id: int | None, customer: int | None, kind: str, paused: bool, settings: Settings
+) -> None:
+    if (batch_id is None) == (customer is None):
+        raise SystemExit("name a batch, or a queue by --customer")
+    if kind not in ("main", "priority"):
+        raise SystemExit("--queue is main or priority")
+
+    async def change(connection: Connection) -> list[batch.Dispatch]:
+        if customer is not None:
+            await queue.pause(connection, customer, kind, paused)
+            return await batch.unfinished_of(connection, customer, kind)
+        assert batch_id is not None  # noqa: S101 - one of the two is given
+        found = await batch.dispatch_of(connection, batch_id)
+        if found is not None:
+            await batch.pause(connection, batch_id, paused)
+        return [found] if found else []
+
+    try:
+        changed = asyncio.run(in_transaction(settings.database_url, change))
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise SystemExit(f"there is no customer {customer}") from error
+    except psycopg.OperationalError as error:
+        raise SystemExit(f"the database does not answer: {error}") from error
+    if batch_id is not None and not changed:
+        raise SystemExit(f"there is no batch {batch_id}")
+    if not paused:
+        asyncio.run(_wake(settings, changed))
+    print(f"{'paused' if paused else 'resumed'}; {len(changed)} batches are concerned")
+
+
+async def _wake(settings: Settings, batches: list[batch.Dispatch]) -> None:
+    from temporalio.client import Client
+
+    from workflows.contracts import QueueKind
+    from workflows.dispatch import dispatch_batch
+
+    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
+    for each in batches:
+        await dispatch_batch(client, each.id, each.customer_id, QueueKind(each.kind))

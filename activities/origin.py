@@ -9,7 +9,6 @@ import ssl
 import stat
 import time
 import zlib
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 
 from activities.addresses import GuardedBackend
+from activities.content_encoding import decoder
 from activities.faults import AssetFault, DiskFull, OriginAway
 from activities.origin_url import OriginUrl
 from settings import Settings
@@ -32,8 +32,6 @@ SLOWEST_BYTES_S = 1024
 WRITE_BYTES = 1024 * 1024
 TRY_AGAIN = {408, 425, 429}
 LONGEST_WAIT_S = 3600.0
-GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-COMPRESSED = {"gzip", "x-gzip", "deflate"}
 
 
 @dataclass(frozen=True)
@@ -82,13 +80,14 @@ class OriginClient:
                 fetched = await asyncio.to_thread(self._copy, url, into)
             else:
                 fetched = await self._get(OriginUrl.parse(url), into)
-            if fetched.size_bytes == 0:
-                raise AssetFault("The file at the origin is empty")
         except BaseException as error:
             into.unlink(missing_ok=True)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DiskFull("There is no room for the original") from error
             raise
+        if fetched.size_bytes == 0:
+            into.unlink()
+            raise AssetFault("The file at the origin is empty")
         return fetched
 
     async def _get(self, url: OriginUrl, into: Path) -> Fetched:
@@ -133,29 +132,35 @@ class OriginClient:
         most = self._settings.origin_max_bytes
         if int(_header(response, b"content-length") or 0) > most:
             raise self._too_large()
-        size, part = 0, bytearray()
+        decoding = decoder((_header(response, b"content-encoding") or b"").decode("latin-1"))
+        if decoding is None:
+            raise AssetFault(f"The origin {host} sends the file in an encoding that is not read")
+        received, size, started, part = 0, 0, time.monotonic(), bytearray()
         with into.open("wb", buffering=0) as file:
-            async for chunk in _decoded(response, self._received(response, host), host):
-                part += chunk
-                size += len(chunk)
-                if size > most:
-                    raise self._too_large()
-                if len(part) >= WRITE_BYTES:
-                    file.write(part)
-                    part.clear()
+            try:
+                async for chunk in response.aiter_stream():
+                    received += len(chunk)
+                    self._check_pace(received, time.monotonic() - started, host)
+                    for piece in decoding.feed(chunk):
+                        part += piece
+                        size += len(piece)
+                        if size > most:
+                            raise self._too_large()
+                        if len(part) >= WRITE_BYTES:
+                            file.write(part)
+                            part.clear()
+                            await asyncio.sleep(0)  # heartbeats go on while a bomb unfolds
+            except zlib.error as error:
+                raise AssetFault(f"The origin {host} sends a damaged file") from error
             file.write(part)
+        if not decoding.whole:
+            raise OriginAway(f"The connection to the origin {host} failed")
         media_type = _header(response, b"content-type")
         return Fetched(into, size, media_type.decode("latin-1") if media_type else None)
 
-    async def _received(self, response: httpcore.Response, host: str) -> AsyncIterator[bytes]:
-        """The body as it comes, while it comes fast enough."""
-        size, started = 0, time.monotonic()
-        async for chunk in response.aiter_stream():
-            size += len(chunk)
-            spent = time.monotonic() - started
-            if spent > self._settings.origin_timeout_s and size < spent * SLOWEST_BYTES_S:
-                raise OriginAway(f"The origin {host} sends too slowly")
-            yield chunk
+    def _check_pace(self, received: int, spent_s: float, host: str) -> None:
+        if spent_s > self._settings.origin_timeout_s and received < spent_s * SLOWEST_BYTES_S:
+            raise OriginAway(f"The origin {host} sends too slowly")
 
     def _too_large(self) -> AssetFault:
         return AssetFault(f"The original is larger than {self._settings.origin_max_bytes:,} bytes")
@@ -194,46 +199,6 @@ class OriginClient:
         ):
             raise outside
         return source
-
-
-async def _decoded(
-    response: httpcore.Response, body: AsyncIterator[bytes], host: str
-) -> AsyncIterator[bytes]:
-    """The body without its Content-Encoding, which some origins send though asked not to."""
-    encoding = (_header(response, b"content-encoding") or b"").decode("latin-1").strip().lower()
-    if encoding in ("", "identity"):
-        async for chunk in body:
-            yield chunk
-        return
-    if encoding not in COMPRESSED:
-        raise AssetFault(f"The origin {host} sends the file compressed, though asked not to")
-    unpacked = _Unpacked()
-    try:
-        async for chunk in body:
-            for piece in unpacked.feed(chunk):
-                yield piece
-                await asyncio.sleep(0)  # a bomb must not keep the worker from its heartbeats
-    except zlib.error as error:
-        raise AssetFault(f"The origin {host} sends the file compressed, and damaged") from error
-    if not unpacked.whole:
-        raise OriginAway(f"The connection to the origin {host} failed")
-
-
-class _Unpacked:
-    """Unpacks gzip, of one member or several, and zlib, a bounded piece at a time."""
-
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(GZIP_OR_ZLIB)
-        self.whole = True
-
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Pieces of at most WRITE_BYTES. Raises zlib.error."""
-        while chunk:
-            if self._stream.eof:
-                self._stream = zlib.decompressobj(GZIP_OR_ZLIB)
-            yield self._stream.decompress(chunk, WRITE_BYTES)
-            chunk = self._stream.unused_data or self._stream.unconsumed_tail
-        self.whole = self._stream.eof
 
 
 def _header(response: httpcore.Response, name: bytes) -> bytes | None:

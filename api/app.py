@@ -20,11 +20,12 @@ from api import (
     spaces,
 )
 from api.dispatch import Dispatcher
-from api.hydra import Problem, problem_response
+from api.hydra import Problem, not_found, problem_response
 from api.openapi import describe
 from api.requests import VerifiedSecrets
 from api.scope import ALIASES, CUSTOMER_PREFIX, MANIFEST_PREFIX
 from projection.database import DatabaseUnavailable, open_pool
+from projection.manifest import ManifestGone
 from settings import Settings
 from storage import open_store
 
@@ -59,6 +60,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(HTTPException, _no_such_route)
     app.add_exception_handler(DatabaseUnavailable, _database_away)
+    app.add_exception_handler(ManifestGone, _manifest_gone)
     app.add_exception_handler(Exception, _bug)
     describe(app)
     return app
@@ -106,6 +108,10 @@ async def _database_away(request: Request, _: Exception) -> JSONResponse:
             {"Retry-After": "5"},
         ),
     )
+
+
+async def _manifest_gone(request: Request, _: Exception) -> JSONResponse:
+    return _answer(request, not_found("such manifest: it has just been deleted"))
 
 
 async def _bug(request: Request, _: Exception) -> JSONResponse:

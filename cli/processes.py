@@ -1,4 +1,4 @@
-"""`iiifq api`, `worker` and `migrate`: one process each.
+"""`iiifq api`, `worker`, `migrate` and `doctor`: one process each.
 
 Each imports what it runs when it runs it, so that every other command starts in a moment.
 """
@@ -39,3 +39,13 @@ def migrate(data: Data = None) -> None:
     """Brings the database to the newest schema."""
     applied = bring_up_to_date(target_settings(data).database_url)
     print("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+
+
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="mend what is found")] = False,
+    data: Data = None,
+) -> None:
+    """Compares Postgres, Temporal and the store; exit 1 when a disagreement is left."""
+    from cli.doctor import examine
+
+    examine(target_settings(data), fix)

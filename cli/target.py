@@ -27,5 +27,8 @@ def target_settings(data: Path | None) -> Settings:
             "database_url": run.database_url,
             "temporal_address": run.temporal_address,
             "temporal_namespace": run.temporal_namespace,
+            "storage_url": settings.storage_url
+            if "storage_url" in settings.model_fields_set
+            else (folder / "storage").as_uri(),
         }
     )

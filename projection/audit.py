@@ -1,0 +1,71 @@
+"""What does not agree with what, read from the rows themselves; slow, for an operator."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from projection.database import Connection, many, values
+from projection.statements import statements
+
+_sql = statements("audit")
+
+
+@dataclass(frozen=True)
+class MiscountedSpace:
+    """A space whose counter says `assets`, and that has `counted`."""
+
+    customer_id: int
+    id: int
+    assets: int
+    counted: int
+
+
+@dataclass(frozen=True)
+class StaleClaim:
+    """A claim on an asset by somebody who is not processing it."""
+
+    customer_id: int
+    space_id: int
+    asset_id: str
+    holder: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An asset with its derivatives as recorded."""
+
+    customer_id: int
+    space_id: int
+    id: str
+    derivatives: list[dict[str, Any]]
+
+
+async def miscounted_batches(connection: Connection) -> list[int]:
+    """Batches whose counts do not agree with their entries and assets."""
+    return await values(connection, _sql["miscounted_batches"], {})
+
+
+async def miscounted_spaces(connection: Connection) -> list[MiscountedSpace]:
+    """Spaces whose counter does not agree with their assets."""
+    return await many(connection, MiscountedSpace, _sql["miscounted_spaces"], {})
+
+
+async def recount_space(connection: Connection, space: MiscountedSpace) -> None:
+    """Corrects a space's counter."""
+    await connection.execute(_sql["recount_space"], vars(space))
+
+
+async def stale_claims(connection: Connection) -> list[StaleClaim]:
+    """Claims on assets that nobody is processing."""
+    return await many(connection, StaleClaim, _sql["stale_claims"], {})
+
+
+async def drop_claim(connection: Connection, claim: StaleClaim) -> None:
+    """Lets go of an asset that nobody is processing."""
+    await connection.execute(_sql["drop_claim"], vars(claim))
+
+
+async def stored(connection: Connection, after: Stored | None, limit: int) -> list[Stored]:
+    """Assets with derivatives, by customer, space and id, beyond `after`."""
+    last = after or Stored(0, -1, "", [])
+    place = {"customer_id": last.customer_id, "space_id": last.space_id, "id": last.id}
+    return await many(connection, Stored, _sql["stored"], {**place, "limit": limit})

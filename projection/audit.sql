@@ -1,0 +1,42 @@
+-- miscounted_batches: batches whose counts or flags do not agree with their entries and assets
+SELECT b.id FROM batch b LEFT JOIN LATERAL (
+    SELECT count(*) AS count,
+        count(*) FILTER (WHERE e.state = 'waiting') AS waiting,
+        count(*) FILTER (WHERE e.state = 'processing') AS processing,
+        count(*) FILTER (WHERE e.state IN ('completed', 'error')) AS completed,
+        count(*) FILTER (WHERE e.state = 'error') AS errors
+    FROM entry e WHERE e.batch_id = b.id
+) r ON true
+WHERE (b.count, b.waiting, b.processing, b.completed, b.errors, b.state = 'finished', b.owned)
+    IS DISTINCT FROM (r.count, r.waiting, r.processing, r.completed, r.errors,
+        r.completed = r.count, (SELECT count(*) FROM asset a WHERE a.batch_id = b.id))
+ORDER BY b.id;
+
+-- miscounted_spaces: spaces whose counter does not agree with their assets
+SELECT s.customer_id, s.id, s.assets, count(a.id) AS counted
+FROM space s LEFT JOIN asset a ON a.customer_id = s.customer_id AND a.space_id = s.id
+GROUP BY s.customer_id, s.id, s.assets HAVING s.assets <> count(a.id)
+ORDER BY s.customer_id, s.id;
+
+-- recount_space: corrects a space's counter
+UPDATE space s SET assets = (
+    SELECT count(*) FROM asset a WHERE a.customer_id = s.customer_id AND a.space_id = s.id)
+WHERE s.customer_id = %(customer_id)s AND s.id = %(id)s;
+
+-- stale_claims: claims on assets that nobody is processing
+SELECT c.customer_id, c.space_id, c.asset_id, c.holder FROM claim c
+WHERE NOT EXISTS (SELECT FROM entry e WHERE 'batch-' || e.batch_id = c.holder
+        AND (e.customer_id, e.space_id, e.asset_id) = (c.customer_id, c.space_id, c.asset_id)
+        AND e.state = 'processing')
+    AND NOT EXISTS (SELECT FROM asset a WHERE 'job-' || a.job_id = c.holder)
+    AND NOT EXISTS (SELECT FROM deletion d WHERE 'deletion-' || d.id = c.holder);
+
+-- drop_claim: lets go of an asset that nobody is processing
+DELETE FROM claim WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s
+    AND asset_id = %(asset_id)s AND holder = %(holder)s;
+
+-- stored: assets with what they have in the store, in pages
+SELECT customer_id, space_id, id, derivatives FROM asset
+WHERE (customer_id, space_id, id) > (%(customer_id)s, %(space_id)s, %(id)s)
+    AND NOT ingesting AND derivatives <> '[]'
+ORDER BY customer_id, space_id, id LIMIT %(limit)s;

@@ -1,0 +1,50 @@
+"""`iiifq doctor` finds what was broken by hand, and mends it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.acceptance.test_first_light import picture
+from tests.conftest import Origin
+from tests.stack import Stack, iiifq, running_stack, until
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[Stack]:
+    with running_stack(tmp_path / "data") as running:
+        yield running
+
+
+def test_what_disagrees_is_named_and_mended(own_stack: Stack, origin: Origin) -> None:
+    data = ("--data", str(own_stack.data))
+    customer = own_stack.customer()
+    batch = customer.finished(customer.submit([picture(origin, name) for name in "ab"]))
+    healthy = iiifq("doctor", *data)
+    assert (healthy.returncode, healthy.stdout) == (0, "0 disagreements\n"), healthy.stderr
+
+    place = f"{customer.id}/1"
+    (own_stack.data / "storage" / "thumbs" / place / "a" / "100.jpg").unlink()
+    with psycopg.connect(own_stack.run["database_url"]) as connection:
+        connection.execute("UPDATE batch SET owned = 5 WHERE id = %s", (batch["id"],))
+        connection.execute("UPDATE space SET assets = 9")
+        connection.execute(
+            "INSERT INTO claim (customer_id, space_id, asset_id, holder) "
+            "VALUES (%s, 1, 'b', 'batch-77')",
+            (customer.id,),
+        )
+    found = iiifq("doctor", *data)
+    assert found.returncode == 1
+    for words in (
+        f"batch {batch['id']}: its counts do not agree",
+        f"space {place}: counts 9 assets, has 2",
+        f"asset {place}/b: is held by batch-77",
+        f"asset {place}/a: not in the store",
+        "4 disagreements",
+    ):
+        assert words in found.stdout
+    assert iiifq("doctor", "--fix", *data).returncode == 0
+    until("all agrees", lambda: iiifq("doctor", *data).returncode == 0)
+    assert (own_stack.data / "storage" / "thumbs" / place / "a" / "100.jpg").exists()
+    assert customer.get("/spaces/1/images")["totalItems"] == 2

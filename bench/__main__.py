@@ -5,8 +5,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import post, scans, views
-from bench.figure import Figure
+from bench import backlog, post, scans, views
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -15,16 +14,9 @@ def main() -> None:
     """Runs every benchmark."""
     count = int(os.environ.get("IIIFQ_BENCH_COUNT", "100"))
     rounds = int(os.environ.get("IIIFQ_BENCH_ROUNDS", "3"))
-    throughput = scans.run(count, rounds)
     figures = [
-        Figure(
-            throughput.name,
-            throughput.ours,
-            throughput.baseline,
-            "/s",
-            throughput.at_least,
-            "at least",
-        ),
+        scans.run(count, rounds),
+        *backlog.run(backlog=10_000),
         post.run(1000, rounds=11),
         *views.run(batches=10_000, rounds=200),
     ]

@@ -13,32 +13,17 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
 from activities.image_job import ImageJob
+from bench.figure import Figure
 from tests.stack import Customer, running_stack
 
 THUMBS = (1024, 400, 200, 100)
 SAMPLE = Path(__file__).parent.parent / "cli" / "samples" / "retina.jpg"
 SCAN_WIDTH, SCAN_HEIGHT = 2300, 3050
-
-
-@dataclass(frozen=True)
-class Figure:
-    """Medians over the rounds, in scans a second; `ratio` is ours by the bare script's."""
-
-    name: str
-    ours: float
-    baseline: float
-    at_least: float
-
-    @property
-    def ratio(self) -> float:
-        """Ours by the baseline's."""
-        return self.ours / self.baseline
 
 
 def bare(url: str, folder: str) -> None:
@@ -124,4 +109,5 @@ def run(count: int, rounds: int) -> Figure:
                 list(pool.map(bare, urls, [temporary] * count))
                 rates["bare"].append(count / (time.perf_counter() - started))
                 rates["ours"].append(ours(customer, urls, f"round-{number}"))
-    return Figure("scans from POST to finished", median(rates["ours"]), median(rates["bare"]), 0.95)
+    name = "scans from POST to finished"
+    return Figure(name, median(rates["ours"]), median(rates["bare"]), "/s", 0.95, "at least")

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -133,7 +134,7 @@ async def _workers(
 async def _first_pass(reconciler: ReconcileActivities) -> None:
     try:
         await reconciler.run()
-    except DatabaseUnavailable as away:
+    except (DatabaseUnavailable, RPCError) as away:
         log.warning("first pass of the reconciler failed; the schedule tries again", why=str(away))
 
 

@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
 from projection import asset, batch, worker
 from projection.database import Pool, transaction
@@ -17,19 +16,9 @@ from workflows.contracts import (
     batch_workflow_id,
     job_workflow_id,
 )
-from workflows.dispatch import dispatch_batch, dispatch_deletion, dispatch_job
+from workflows.dispatch import dispatch_batch, dispatch_deletion, dispatch_job, is_running
 
 PAGE = 500
-
-
-async def _is_running(client: Client, workflow_id: str) -> bool:
-    try:
-        described = await client.get_workflow_handle(workflow_id).describe()
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            return False
-        raise
-    return described.status == WorkflowExecutionStatus.RUNNING
 
 
 @dataclass(frozen=True)
@@ -76,7 +65,7 @@ class ReconcileActivities:
             for due in page:
                 _beat()
                 after = due.id
-                if due.id in told or await _is_running(self.client, batch_workflow_id(due.id)):
+                if due.id in told or await is_running(self.client, batch_workflow_id(due.id)):
                     continue
                 yield due
             if len(page) < PAGE:
@@ -93,7 +82,7 @@ class ReconcileActivities:
             for job in page:
                 _beat()
                 after = job.job_id
-                if not await _is_running(self.client, job_workflow_id(job.job_id)):
+                if not await is_running(self.client, job_workflow_id(job.job_id)):
                     await dispatch_job(self.client, job.job_id, self._retry())
             if len(page) < PAGE:
                 return

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import obstore
 from obstore.store import ObjectStore
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from projection import asset, audit, batch
 from projection.database import DatabaseUnavailable, Pool, open_pool, transaction
 from settings import Settings
 from storage import open_store
 from workflows.contracts import QueueKind, RetryPlan, batch_workflow_id
-from workflows.dispatch import dispatch_batch, dispatch_job
+from workflows.dispatch import dispatch_batch, dispatch_job, is_running
 
 PAGE = 500
 
@@ -92,7 +92,7 @@ async def _workflows(examined: Examined) -> AsyncIterator[str]:
             page = await batch.unfinished(connection, after, PAGE)
         for each in page:
             after = each.id
-            if await _runs(examined.client, batch_workflow_id(each.id)):
+            if await is_running(examined.client, batch_workflow_id(each.id)):
                 continue
             yield f"batch {each.id}: has not finished, and no workflow drives it"
             if examined.fix:
@@ -100,16 +100,6 @@ async def _workflows(examined: Examined) -> AsyncIterator[str]:
                 await dispatch_batch(examined.client, each.id, each.customer_id, kind)
         if len(page) < PAGE:
             return
-
-
-async def _runs(client: Client, workflow_id: str) -> bool:
-    try:
-        described = await client.get_workflow_handle(workflow_id).describe()
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            return False
-        raise
-    return described.status == WorkflowExecutionStatus.RUNNING
 
 
 async def _derivatives(examined: Examined) -> AsyncIterator[str]:

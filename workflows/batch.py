@@ -12,13 +12,11 @@ from functools import partial
 
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import bookkeeping
 from workflows.contracts import (
     BATCH_WORKFLOW,
     ERRORS,
-    HEARTBEAT_TIMEOUT,
     PROCESS_ENTRY,
     STATE,
     BatchPlan,
@@ -28,20 +26,12 @@ from workflows.contracts import (
     EntryFault,
     EntryRef,
     OpenEntries,
-    Outcome,
     ProcessEntry,
     RetryFailed,
     SetPaused,
 )
 from workflows.details import details
-from workflows.retries import (
-    CLAIM_WAIT,
-    LONGEST,
-    LONGEST_CLAIM_WAIT,
-    asset_retries,
-    explain,
-    is_claimed,
-)
+from workflows.processing import ProcessingFailed, process
 
 Order = Callable[[], Awaitable[object]]
 
@@ -180,34 +170,20 @@ class BatchWorkflow:
 
     async def _process(self, plan: BatchPlan, entry: EntryRef) -> None:
         """One entry, to its end: what its activity could not record is recorded here."""
-        wait = CLAIM_WAIT
-        while True:
-            try:
-                outcome: Outcome = await workflow.execute_activity(
-                    PROCESS_ENTRY,
-                    ProcessEntry(self._run.batch_id, entry.ordinal),
-                    result_type=Outcome,
-                    task_queue=plan.queue,
-                    heartbeat_timeout=HEARTBEAT_TIMEOUT,
-                    start_to_close_timeout=LONGEST,
-                    retry_policy=asset_retries(plan.retry),
-                    priority=Priority(
-                        fairness_key=str(plan.customer_id), fairness_weight=plan.weight
-                    ),
-                    summary=entry.asset,
-                )
-            except ActivityError as error:
-                if is_cancelled_exception(error):
-                    raise
-                if is_claimed(error):
-                    await workflow.sleep(wait)
-                    wait = min(2 * wait, LONGEST_CLAIM_WAIT)
-                    continue
-                fault = EntryFault(self._run.batch_id, entry.ordinal, explain(error))
-                await bookkeeping.record_fault(fault)
-            else:
-                self._paused = self._paused or outcome.held_back
-            return
+        try:
+            outcome = await process(
+                PROCESS_ENTRY,
+                ProcessEntry(self._run.batch_id, entry.ordinal),
+                task_queue=plan.queue,
+                retry=plan.retry,
+                priority=Priority(fairness_key=str(plan.customer_id), fairness_weight=plan.weight),
+                summary=entry.asset,
+            )
+        except ProcessingFailed as failed:
+            fault = EntryFault(self._run.batch_id, entry.ordinal, str(failed))
+            await bookkeeping.record_fault(fault)
+        else:
+            self._paused = self._paused or outcome.held_back
 
     def _show(self, progress: BatchProgress) -> None:
         workflow.set_current_details(details(progress))

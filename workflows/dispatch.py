@@ -1,14 +1,15 @@
-"""Starts workflows: a batch's, or tells it to look again; and the one of an asset alone."""
+"""Starts workflows, tells a batch's to look again, and asks whether one is running."""
 
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
+from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.contracts import (
     ASSET_WORKFLOW,
@@ -79,3 +80,14 @@ async def dispatch_job(client: Client, job_id: int, retry: RetryPlan) -> Workflo
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
     )
+
+
+async def is_running(client: Client, workflow_id: str) -> bool:
+    """Whether a workflow of this id is open."""
+    try:
+        described = await client.get_workflow_handle(workflow_id).describe()
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return described.status == WorkflowExecutionStatus.RUNNING

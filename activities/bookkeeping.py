@@ -11,6 +11,7 @@ from projection.database import Pool, transaction
 from projection.processing import Processed
 from settings import Settings
 from workflows.contracts import (
+    SHOWN_FAILED,
     BatchPlan,
     BatchProgress,
     BatchRun,
@@ -26,9 +27,6 @@ from workflows.contracts import (
     RetryPlan,
     SetPaused,
 )
-
-SHOWN_FAILED = 20
-"""Failed assets that the Web UI names."""
 
 
 def _gone(batch_id: int) -> ApplicationError:

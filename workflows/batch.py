@@ -7,6 +7,7 @@ can be terminated, started twice or continued as new at any moment.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -18,6 +19,7 @@ from workflows.contracts import (
     BATCH_WORKFLOW,
     ERRORS,
     PROCESS_ENTRY,
+    SHOWN_FAILED,
     STATE,
     BatchPlan,
     BatchProgress,
@@ -25,7 +27,10 @@ from workflows.contracts import (
     BatchState,
     EntryFault,
     EntryRef,
+    FailedAsset,
+    InFlight,
     OpenEntries,
+    Outcome,
     ProcessEntry,
     RetryFailed,
     SetPaused,
@@ -46,7 +51,8 @@ class BatchWorkflow:
     @workflow.init
     def __init__(self, run: BatchRun) -> None:
         self._run = run
-        self._in_flight: dict[int, asyncio.Task[None]] = {}
+        self._in_flight: dict[int, str] = {}
+        self._progress = BatchProgress(BatchState.WAITING, 0, 0, 0, 0, 0)
         self._orders: deque[Order] = deque()
         self._woken = True
         self._paused = False
@@ -66,6 +72,7 @@ class BatchWorkflow:
 
     async def _drive(self, run: BatchRun) -> None:
         plan = await bookkeeping.plan_batch(run)
+        self._progress = await bookkeeping.batch_progress(run)
         while True:
             await self._carry_out()
             self._woken = False
@@ -122,6 +129,11 @@ class BatchWorkflow:
         change = SetPaused(self._run.batch_id, paused=False)
         self._orders.append(partial(bookkeeping.set_paused, change))
 
+    @workflow.query
+    def progress(self) -> InFlight:
+        """How far the batch is, as its workflow knows; the API has it from Postgres."""
+        return InFlight(self._progress, list(self._in_flight.values()))
+
     def _has_news(self) -> bool:
         return self._woken or bool(self._orders)
 
@@ -164,8 +176,8 @@ class BatchWorkflow:
     def _start(self, plan: BatchPlan, entry: EntryRef) -> None:
         if workflow.info().typed_search_attributes.get(STATE) != BatchState.PROCESSING:
             workflow.upsert_search_attributes([STATE.value_set(BatchState.PROCESSING)])
+        self._in_flight[entry.ordinal] = entry.asset
         task = asyncio.create_task(self._process(plan, entry))
-        self._in_flight[entry.ordinal] = task
         task.add_done_callback(lambda _: self._in_flight.pop(entry.ordinal))
 
     async def _process(self, plan: BatchPlan, entry: EntryRef) -> None:
@@ -180,12 +192,31 @@ class BatchWorkflow:
                 summary=entry.asset,
             )
         except ProcessingFailed as failed:
+            outcome = Outcome(error=str(failed))
             fault = EntryFault(self._run.batch_id, entry.ordinal, str(failed))
             await bookkeeping.record_fault(fault)
+        if outcome.held_back:
+            self._paused = True
         else:
-            self._paused = self._paused or outcome.held_back
+            self._note(entry, outcome)
+
+    def _note(self, entry: EntryRef, outcome: Outcome) -> None:
+        """Counts an outcome until the counts are read from Postgres again."""
+        known = self._progress
+        failed = [FailedAsset(entry.asset, outcome.error)] if outcome.error else []
+        self._progress = replace(
+            known,
+            state=BatchState.PROCESSING,
+            waiting=max(0, known.count - known.completed - 1 - len(self._in_flight)),
+            processing=len(self._in_flight),
+            completed=min(known.count, known.completed + 1),
+            errors=known.errors + len(failed),
+            failed=known.failed + failed[: SHOWN_FAILED - len(known.failed)],
+        )
+        workflow.set_current_details(details(self._progress))
 
     def _show(self, progress: BatchProgress) -> None:
+        self._progress = progress
         workflow.set_current_details(details(progress))
         info = workflow.info().typed_search_attributes
         if (info.get(STATE), info.get(ERRORS)) != (progress.state, progress.errors):

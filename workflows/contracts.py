@@ -51,6 +51,9 @@ RECONCILE = "reconcile"
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 """After this much silence an asset is taken over from its worker."""
 
+SHOWN_FAILED = 20
+"""Failed assets that the Web UI names."""
+
 ASSET_CLAIMED = "AssetClaimed"
 """Type of the failure of an activity whose asset is being processed for somebody else."""
 
@@ -199,3 +202,12 @@ class BatchProgress:
     errors: int
     paused: bool = False
     failed: list[FailedAsset] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """Output of query `progress`: the counts as the workflow knows them, and the assets, as
+    `space/id`, whose activities are pending."""
+
+    progress: BatchProgress
+    assets: list[str]

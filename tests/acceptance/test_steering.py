@@ -101,6 +101,29 @@ def test_cancel_by_signal_and_by_temporal(customer: Customer, origin: Origin) ->
         assert {asset["error"] for asset in failed["member"]} == {"Cancelled"}
 
 
+def test_progress_and_details_while_it_runs(customer: Customer, origin: Origin) -> None:
+    bad = {**picture(origin, "bad"), "origin": f"{origin.url}/no.jpg"}
+    batch = customer.submit([bad, *many(origin)])
+    until("one has failed", lambda: customer.get(batch["@id"])["errors"])
+    until("work goes on", lambda: customer.get(batch["@id"])["completed"] > 5)
+
+    async def told(handle: Handle) -> Any:
+        metadata = await handle.query("__temporal_workflow_metadata")
+        return await handle.query("progress"), metadata
+
+    said, metadata = ask(customer.stack, batch, told)
+    progress = said["progress"]
+    assert (progress["count"], progress["errors"]) == (81, 1)
+    assert 0 < progress["completed"] < 81
+    assert progress["completed"] + progress["waiting"] + progress["processing"] == 81
+    assert len(said["assets"]) == progress["processing"]
+    details = str(metadata)
+    assert "1/bad" in details
+    assert "404 Not Found" in details
+    assert "retry_failed" in details
+    assert customer.finished(batch)["errors"] == 1
+
+
 def test_pause_and_resume(customer: Customer, origin: Origin) -> None:
     batch = customer.submit(many(origin))
     until("work has begun", lambda: customer.get(batch["@id"])["completed"])

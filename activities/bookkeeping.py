@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from posixpath import basename
+from urllib.parse import urlsplit
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -31,6 +33,14 @@ from workflows.contracts import (
 
 def _gone(batch_id: int) -> ApplicationError:
     return ApplicationError(f"there is no batch {batch_id}", non_retryable=True)
+
+
+def file_name(origin: str) -> str:
+    """The last part of an origin's path, as an operator knows the file by."""
+    try:
+        return basename(urlsplit(origin).path)
+    except ValueError:  # what is no URL is refused when it is fetched
+        return ""
 
 
 def shown_state(counts: batch.Progress) -> BatchState:
@@ -70,7 +80,9 @@ class BookkeepingActivities:
         """A page of entries that have not ended."""
         async with transaction(self.pool) as connection:
             found = await entry.open_entries(connection, page.batch_id, page.after, page.limit)
-        return EntryPage([EntryRef(row.ordinal, row.asset) for row in found])
+        return EntryPage(
+            [EntryRef(row.ordinal, row.asset, file_name(row.origin or "")) for row in found]
+        )
 
     @activity.defn
     async def batch_progress(self, run: BatchRun) -> BatchProgress:

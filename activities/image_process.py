@@ -27,6 +27,8 @@ START_S = 60.0
 READY = b"ready\n"
 PR_SET_PDEATHSIG = 1
 CRASHED = "The image crashed its decoder"
+CRASHES = 3
+"""Processes that one image may cost: the first may have been killed for want of memory."""
 
 
 class ImageProcesses:
@@ -59,10 +61,20 @@ class ImageProcesses:
         """Makes the derivatives of an image.
 
         Raises:
-            AssetFault: it is no image, is too large, crashed its decoder or took too long.
+            AssetFault: it is no image, is too large, crashed its decoder thrice or took too long.
             DiskFull: no room for the derivatives.
             RuntimeError: image processes do not start, or have a bug; holds its traceback.
         """
+        for _ in range(CRASHES):
+            answer = await self._derived(job, timeout_s)
+            if isinstance(answer, Exception):
+                raise answer
+            if answer is not None:
+                return answer
+        raise AssetFault(CRASHED)
+
+    async def _derived(self, job: ImageJob, timeout_s: float) -> ImageResult | Exception | None:
+        """What an image process answers; None: it crashed."""
         async with self._free:
             process = await self._ready()
             try:
@@ -76,16 +88,14 @@ class ImageProcesses:
                 raise
             if not line.endswith(b"\n"):
                 await self._end(process)
-                raise AssetFault(CRASHED)
+                return None
             try:
                 answer = _answer(line)
             except (ValueError, KeyError, TypeError):
                 await self._end(process)  # whatever talks there is no image process any more
                 raise
             self._idle.append(process)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+            return answer
 
     async def _ready(self) -> asyncio.subprocess.Process:
         """An image process that waits for a job; one that died while idle costs no asset."""

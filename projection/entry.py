@@ -10,10 +10,11 @@ _sql = statements("entry")
 
 @dataclass(frozen=True)
 class OpenEntry:
-    """An entry that has not ended; `asset` is `space/id`."""
+    """An entry that has not ended; `asset` is `space/id`, and has no origin if it is deleted."""
 
     ordinal: int
     asset: str
+    origin: str | None
 
 
 async def open_entries(

@@ -10,9 +10,11 @@ FROM unnest(%(batch_ids)s::bigint[], %(ordinals)s::int[]) AS t (batch_id, ordina
 WHERE e.batch_id = t.batch_id AND e.ordinal = t.ordinal AND e.owned;
 
 -- open: entries of a batch that have not ended, in pages by ordinal
-SELECT ordinal, space_id || '/' || asset_id AS asset FROM entry
-WHERE batch_id = %(batch_id)s AND ordinal > %(after)s AND state IN ('waiting', 'processing')
-ORDER BY ordinal LIMIT %(limit)s;
+SELECT e.ordinal, e.space_id || '/' || e.asset_id AS asset, a.origin FROM entry e
+LEFT JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, e.asset_id)
+WHERE e.batch_id = %(batch_id)s AND e.ordinal > %(after)s
+    AND e.state IN ('waiting', 'processing')
+ORDER BY e.ordinal LIMIT %(limit)s;
 
 -- lock: the asset of an entry, until the transaction ends
 SELECT a.id FROM entry e

@@ -189,7 +189,7 @@ class BatchWorkflow:
                 task_queue=plan.queue,
                 retry=plan.retry,
                 priority=Priority(fairness_key=str(plan.customer_id), fairness_weight=plan.weight),
-                summary=entry.asset,
+                summary=f"{entry.asset} {entry.file}".rstrip(),
             )
         except ProcessingFailed as failed:
             outcome = Outcome(error=str(failed))

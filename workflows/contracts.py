@@ -106,10 +106,11 @@ class OpenEntries:
 
 @dataclass(frozen=True)
 class EntryRef:
-    """An entry by its ordinal in the batch, with its asset as `space/id`."""
+    """An entry by its ordinal in the batch, its asset as `space/id`, its origin's file name."""
 
     ordinal: int
     asset: str
+    file: str = ""
 
 
 @dataclass(frozen=True)

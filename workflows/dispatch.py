@@ -30,6 +30,17 @@ from workflows.contracts import (
     job_workflow_id,
 )
 
+STEERING = """
+| signal | input | does |
+|---|---|---|
+| `retry_failed` | none, or `["space/id"]` | retries what failed: all, or these |
+| `cancel` | none | ends what has not started with the error `Cancelled` |
+| `pause`, `resume` | none | holds back what has not started, and lets it go on |
+
+The query `progress` says how far it is, and which assets are in flight.
+""".strip()
+"""What the Web UI says can be done to any batch."""
+
 
 async def dispatch_batch(client: Client, batch_id: int, customer_id: int, queue: QueueKind) -> None:
     """Signals `wake` to the batch's workflow, and starts it if it is not running.
@@ -55,6 +66,7 @@ async def dispatch_batch(client: Client, batch_id: int, customer_id: int, queue:
             ]
         ),
         static_summary=f"batch {batch_id} of customer {customer_id} on {queue.value}",
+        static_details=STEERING,
     )
 
 

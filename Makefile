@@ -44,5 +44,6 @@ bench: setup  ## the benchmarks: a table of ratios, and bench/results.json
 fuzz: setup  ## schemathesis over the whole API, for longer than in make test
 	@IIIFQ_FUZZ_EXAMPLES=100 $(BIN)/python -m pytest --timeout 3600 tests/acceptance/test_openapi.py
 
-soak: setup  ## ten minutes of customers and killed parts; nothing may be lost
-	@IIIFQ_SOAK_S=600 $(BIN)/python -m pytest tests/acceptance/test_soak.py
+soak: setup  ## ten minutes of customers and killed parts, then 10,000 assets and 1,000 batches at once
+	@IIIFQ_SOAK_S=600 IIIFQ_SCALE_ASSETS=10000 IIIFQ_SCALE_BATCHES=1000 \
+		$(BIN)/python -m pytest tests/acceptance/test_soak.py tests/acceptance/test_scale.py

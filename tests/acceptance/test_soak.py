@@ -1,17 +1,23 @@
-"""Customers submit, resubmit, retry and cancel while parts are killed in turn: nothing is lost.
+"""Customers submit, resubmit, retry, cancel and signal while parts are killed: nothing is lost.
 
-`IIIFQ_SOAK_S` is how long, in seconds: a minute in `make test`, ten in `make soak`.
+`IIIFQ_SOAK_S` is how long, in seconds: a minute in `make test`, ten in `make soak`. What happens is
+drawn at random from `IIIFQ_SOAK_SEED`.
 """
 
+import asyncio
 import os
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from tests.conftest import Origin
 from tests.recount import RECOUNT
@@ -19,7 +25,16 @@ from tests.stack import Customer, Json, Stack, running_stack, until
 
 SECONDS = float(os.environ.get("IIIFQ_SOAK_S", "45"))
 PARTS = ("worker", "postgres", "api", "temporal")
+SEED = int(os.environ.get("IIIFQ_SOAK_SEED", "11"))
 KILL_EVERY_S = 9.0
+SIGNALS: tuple[tuple[str, list[object]], ...] = (
+    ("retry_failed", []),
+    ("retry_failed", [["1/page-1", "1/page-2", "9/none"]]),
+    ("cancel", []),
+    ("pause", []),
+    ("resume", []),
+    ("wake", []),
+)
 NAMES = [f"page-{number}" for number in range(12)]
 
 
@@ -46,17 +61,19 @@ def act(chance: random.Random, customer: Customer, origin: Origin, known: list[J
     """One request; while a part is away it may fail, but an accepted batch is remembered."""
     what = chance.random()
     try:
-        if what < 0.5 or not known:
+        if what < 0.4 or not known:
             path = chance.choice(["/queue", "/queue", "/queue/priority"])
             response = customer.post(path, {"member": members(chance, origin)})
             if response.status_code == 201:
                 known.append(response.json())
             else:
                 assert response.status_code == 503, response.text
-        elif what < 0.7:
+        elif what < 0.6:
+            signal(customer.stack, chance.choice(known), *chance.choice(SIGNALS))
+        elif what < 0.75:
             response = customer.post(chance.choice(known)["retry"], {})
             assert response.status_code in (202, 409, 503), response.text
-        elif what < 0.8:
+        elif what < 0.85:
             url = customer.url(chance.choice(known)["@id"])
             response = customer.stack.client.delete(url, auth=customer.auth)
             assert response.status_code in (202, 409, 503), response.text
@@ -68,9 +85,23 @@ def act(chance: random.Random, customer: Customer, origin: Origin, known: list[J
         return  # the API was killed
 
 
+def signal(stack: Stack, batch: Json, name: str, given: list[object]) -> None:
+    """Sends it, unless Temporal is away or the batch's workflow has closed."""
+
+    async def send() -> None:
+        client = await Client.connect(
+            stack.run["temporal_address"], namespace=stack.run["temporal_namespace"]
+        )
+        handle = client.get_workflow_handle(f"batch-{batch['id']}")
+        await handle.signal(name, args=given, rpc_timeout=timedelta(seconds=5))
+
+    with suppress(RPCError, RuntimeError):  # RuntimeError: cannot connect
+        asyncio.run(send())
+
+
 @pytest.mark.timeout(SECONDS + 400)
 def test_nothing_is_lost(soaked: Stack, origin: Origin) -> None:
-    chance = random.Random(11)
+    chance = random.Random(SEED)
     customers = [soaked.customer(f"soak {number}") for number in range(3)]
     known: dict[int, list[Json]] = {customer.id: [] for customer in customers}
     started = killed = time.monotonic()
@@ -116,10 +147,12 @@ def _replaced(stack: Stack, part: str, before: int) -> bool:
 
 
 def _idle(customer: Customer) -> bool:
+    """Whether all has ended; what a signal has paused goes on."""
     try:
-        return bool(
-            customer.get("/queue")["size"] == 0
-            and all("finished" in b for b in customer.get("/queue/batches?pageSize=500")["member"])
-        )
+        batches = customer.get("/queue/batches?pageSize=500")["member"]
+        left = [batch for batch in batches if "finished" not in batch]
+        for batch in left:
+            signal(customer.stack, batch, "resume", [])
+        return not left and customer.get("/queue")["size"] == 0
     except (httpx.HTTPError, AssertionError):
         return False

@@ -41,7 +41,7 @@ def engine(folder: Path, settings: Settings | None = None) -> Iterator[Engine]:
     cli = temporal_cli(settings.temporal_cli)
     port, ui_port = free_port(), free_port()
     child = temporal_child(folder, cli, port, ui_port, settings.temporal_namespace)
-    with postgres(folder) as url, _running(child):
+    with postgres(folder) as url, running(child):
         yield Engine(
             database_url=url,
             temporal_address=f"{HOST}:{port}",
@@ -54,12 +54,13 @@ def engine(folder: Path, settings: Settings | None = None) -> Iterator[Engine]:
 def postgres(folder: Path) -> Iterator[str]:
     """Postgres alone, in `folder`: gives the libpq URL of its database `iiifq`."""
     folder = folder.resolve()
-    with _running(postgres_child(folder)):
+    with running(postgres_child(folder)):
         yield database_url(folder)
 
 
 @contextmanager
-def _running(child: Child) -> Iterator[None]:
+def running(child: Child) -> Iterator[None]:
+    """A program of the engine for as long as the `with` lasts; entered from the main thread."""
     child.before()
     process = programs.start(child)
     try:

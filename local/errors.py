@@ -4,6 +4,7 @@ EngineError
 ├── FolderInUse      another `iiifq up` holds the data folder
 ├── PortTaken        a port cannot be listened on
 ├── TemporalMissing  the Temporal CLI is nowhere, and could not be had
+├── BuildFailed      Go could not build a program
 └── ChildFailed      a program does not start, or does not stay up
 """
 
@@ -26,6 +27,14 @@ class PortTaken(EngineError):
 
 class TemporalMissing(EngineError):
     """The Temporal CLI is nowhere, and could not be had."""
+
+
+class BuildFailed(EngineError):
+    """Go could not build a program; quotes the end of its log."""
+
+    def __init__(self, what: str, log: Path) -> None:
+        said = "\n".join(f"  {line}" for line in last_lines(log))
+        super().__init__(f"the build of {what} failed:\n{said}")
 
 
 class ChildFailed(EngineError):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from local import programs
 from local import temporal_cli as cli
 from local.errors import TemporalMissing
 
@@ -33,7 +34,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.mkdir()
     monkeypatch.setenv("PATH", str(path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(cli, "GO_PLACES", ())
+    monkeypatch.setattr(programs, "GO_PLACES", ())
     # The real download program, told of a proxy where nothing listens: refused at once.
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -41,7 +42,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_order_in_which_it_is_looked_for(bare: Path, tmp_path: Path) -> None:
-    kept = program(cli.cache() / f"temporal-{cli.VERSION}")
+    kept = program(programs.cache() / f"temporal-{cli.VERSION}")
     assert cli.temporal_cli() == kept
     on_path = program(bare / "temporal")
     assert cli.temporal_cli() == on_path
@@ -68,14 +69,14 @@ def test_two_at_once_build_it_once(
 ) -> None:
     program(bare / "go", GO)
     monkeypatch.setenv("PATH", f"{bare}:/usr/bin:/bin")
-    monkeypatch.setattr(cli, "PROGRESS_S", 0.1)
+    monkeypatch.setattr(programs, "PROGRESS_S", 0.1)
     found: list[Path] = []
     threads = [threading.Thread(target=lambda: found.append(cli.temporal_cli())) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    kept = cli.cache() / f"temporal-{cli.VERSION}"
+    kept = programs.cache() / f"temporal-{cli.VERSION}"
     assert found == [kept, kept]
     assert (bare / "builds").read_text() == f"install -v {cli.MODULE}@v{cli.VERSION}\n"
     assert sorted(file.name for file in kept.parent.iterdir()) == [kept.name, f"{kept.name}.lock"]
@@ -88,4 +89,4 @@ def test_a_failed_build_is_quoted(bare: Path) -> None:
     program(bare / "go", "#!/bin/sh\necho 'go: no such host' >&2\nexit 1\n")
     with pytest.raises(TemporalMissing, match=r"(?s)build .* failed:.*no such host.*install"):
         cli.temporal_cli()
-    assert not list(cli.cache().glob("temporal-*[0-9]"))
+    assert not list(programs.cache().glob("temporal-*[0-9]"))

@@ -44,7 +44,8 @@ async def in_transaction(url: str, work: Callable[[Connection], Awaitable[Result
         return await work(connection)
 
 
-def _in_database(data: Path | None, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+def in_database(data: Path | None, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    """One transaction in the database of the stack that a command is for."""
     url = target_settings(data).database_url
     try:
         return asyncio.run(in_transaction(url, work))
@@ -84,7 +85,7 @@ def create(
     if key is not None and (":" in key or not key):
         raise SystemExit("a key must not be empty nor hold a colon")
     try:
-        created = _in_database(data, lambda c: create_customer(c, name, id, key, given))
+        created = in_database(data, lambda c: create_customer(c, name, id, key, given))
     except Taken as error:
         raise SystemExit(str(error)) from error
     if json_:
@@ -96,7 +97,7 @@ def create(
 @app.command("list")
 def show(data: Data = None) -> None:
     """Lists the customers."""
-    for each in _in_database(data, customer.all_customers):
+    for each in in_database(data, customer.all_customers):
         print(f"{each.id}\t{each.name}")
 
 
@@ -105,7 +106,7 @@ def weight(customer_id: CustomerId, share: float, data: Data = None) -> None:
     """Sets a customer's share of the task queues: 2 is twice that of a customer with 1."""
     if not 0.001 <= share <= 1000:
         raise SystemExit("a weight is between 0.001 and 1000")
-    changed = _in_database(data, lambda c: customer.set_weight(c, customer_id, share))
+    changed = in_database(data, lambda c: customer.set_weight(c, customer_id, share))
     if changed is None:
         raise SystemExit(f"there is no customer {customer_id}")
     print(f"customer {customer_id} has weight {changed.weight:g}, from its next batch on")
@@ -121,7 +122,7 @@ def add_key(customer_id: CustomerId, data: Data = None) -> None:
             return False
         return await customer.add_credential(connection, customer_id, name, secret.hashed(given))
 
-    if not _in_database(data, add):
+    if not in_database(data, add):
         raise SystemExit(f"there is no customer {customer_id}")
     print(f"key    {name}\nsecret {given}")
 
@@ -129,12 +130,12 @@ def add_key(customer_id: CustomerId, data: Data = None) -> None:
 @keys.command("list")
 def list_keys(customer_id: CustomerId, data: Data = None) -> None:
     """Lists the keys of a customer, oldest first."""
-    print("\n".join(_in_database(data, lambda c: customer.credential_keys(c, customer_id))))
+    print("\n".join(in_database(data, lambda c: customer.credential_keys(c, customer_id))))
 
 
 @keys.command("revoke")
 def revoke_key(customer_id: CustomerId, key: str, data: Data = None) -> None:
     """Revokes a key at once."""
-    if not _in_database(data, lambda c: customer.revoke_credential(c, customer_id, key)):
+    if not in_database(data, lambda c: customer.revoke_credential(c, customer_id, key)):
         raise SystemExit(f"customer {customer_id} has no key {key}")
     print(f"revoked {key}")

@@ -1,14 +1,17 @@
-"""`iiifq api`, `worker`, `migrate` and `doctor`: one process each.
+"""`iiifq api`, `worker`, `migrate`, `alive` and `doctor`: one process each.
 
 Each imports what it runs when it runs it, so that every other command starts in a moment.
 """
 
+import socket
 from typing import Annotated
 
 import typer
 import uvloop
 
+from cli.customer import in_database
 from cli.target import Data, target_settings
+from projection import worker as signs
 from projection.migrate import migrate as bring_up_to_date
 
 QUEUES = "batches,priority,main"
@@ -33,6 +36,12 @@ def worker(
     if unknown or not chosen:
         raise typer.BadParameter(f"'{queues}' must be of {QUEUES}")
     uvloop.run(run(target_settings(data), chosen))
+
+
+def alive(data: Data = None) -> None:
+    """Exit 0 if a worker on this host gave a sign of life in the last 10 s: a health check."""
+    if not in_database(data, lambda c: signs.is_alive(c, socket.gethostname(), 10)):
+        raise SystemExit("no worker on this host gave a sign of life in the last 10 s")
 
 
 def migrate(data: Data = None) -> None:

@@ -16,6 +16,11 @@ async def leave(connection: Connection, worker_id: str) -> None:
     await connection.execute(_sql["leave"], {"id": worker_id})
 
 
+async def is_alive(connection: Connection, host: str, seconds: float) -> bool:
+    """Whether a worker on this host gave a sign in the last `seconds`."""
+    return bool(await values(connection, _sql["on_host"], {"host": host, "seconds": seconds}))
+
+
 async def polled_queues(connection: Connection, seconds: float) -> set[str]:
     """Task queues polled by a worker that gave a sign in the last `seconds`."""
     return set(await values(connection, _sql["alive"], {"seconds": seconds}))

@@ -5,6 +5,10 @@ ON CONFLICT (id) DO UPDATE SET queues = excluded.queues, seen = now();
 -- leave: a worker stops
 DELETE FROM worker WHERE id = %(id)s;
 
+-- on_host: workers of a host that gave a sign lately
+SELECT id FROM worker WHERE regexp_replace(id, '-[0-9]+$', '') = %(host)s
+    AND seen > now() - make_interval(secs => %(seconds)s);
+
 -- alive: task queues that are polled by a worker that gave a sign lately
 SELECT DISTINCT unnest(queues) AS queue FROM worker
 WHERE seen > now() - make_interval(secs => %(seconds)s);

@@ -58,6 +58,7 @@ async def run(settings: Settings, queues: tuple[str, ...]) -> None:
         client = await namespace.connect(settings, stop)
         if client is None:
             return
+        stack.push_async_callback(_leave, pool)
         workers = await _workers(stack, settings, pool, client, queues)
         for each in workers:
             await stack.enter_async_context(each)
@@ -138,12 +139,23 @@ async def _first_pass(reconciler: ReconcileActivities) -> None:
         log.warning("first pass of the reconciler failed; the schedule tries again", why=str(away))
 
 
+def _id() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
 async def _sign(pool: Pool, queues: tuple[str, ...]) -> None:
-    worker_id = f"{socket.gethostname()}-{os.getpid()}"
     while True:
         try:
             async with asyncio.timeout(5), transaction(pool) as connection:
-                await signs.sign(connection, worker_id, list(queues))
+                await signs.sign(connection, _id(), list(queues))
         except (DatabaseUnavailable, TimeoutError) as away:
             log.warning("could not sign", why=str(away))
         await asyncio.sleep(2)
+
+
+async def _leave(pool: Pool) -> None:
+    try:
+        async with asyncio.timeout(1), transaction(pool) as connection:
+            await signs.leave(connection, _id())
+    except (DatabaseUnavailable, TimeoutError) as away:
+        log.warning("could not sign off", why=str(away))

@@ -1,5 +1,7 @@
 """Where the derivatives of an asset are in the store: `{channel}/{customer}/{space}/{id}…`."""
 
+import re
+
 THUMBS = (1024, 400, 200, 100)
 """Sides in pixels of the squares that thumbnails fit, by the policy `default`."""
 
@@ -14,3 +16,19 @@ def every_key(customer_id: int, space_id: int, asset_id: str) -> set[str]:
     below = place(customer_id, space_id, asset_id)
     thumbs = {f"thumbs/{below}/{side}.jpg" for side in THUMBS}
     return {f"iiif-img/{below}.tif", f"file/{below}", *thumbs}
+
+
+_KEY = re.compile(
+    r"(?:iiif-img/(?P<img>[0-9]+/[0-9]+/[^/]+)\.tif"
+    r"|thumbs/(?P<thumb>[0-9]+/[0-9]+/[^/]+)/[0-9]+\.jpg"
+    r"|file/(?P<file>[0-9]+/[0-9]+/[^/]+))"
+)
+
+
+def owner(key: str) -> tuple[int, int, str] | None:
+    """Customer, space and id of the asset that a key is of; None for what is nobody's key."""
+    found = _KEY.fullmatch(key)
+    if found is None:
+        return None
+    customer, space, asset = (found["img"] or found["thumb"] or found["file"]).split("/")
+    return int(customer), int(space), asset

@@ -9,12 +9,13 @@ from obstore.store import ObjectStore
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.keys import owner
 from projection import asset, audit, batch
 from projection.database import DatabaseUnavailable, Pool, open_pool, transaction
 from settings import Settings
 from storage import open_store
 from workflows.contracts import QueueKind, RetryPlan, batch_workflow_id
-from workflows.dispatch import dispatch_batch, dispatch_job, is_running
+from workflows.dispatch import dispatch_batch, dispatch_deletion, dispatch_job, is_running
 
 PAGE = 500
 
@@ -50,7 +51,7 @@ async def _examine(settings: Settings, fix: bool) -> list[str]:
         examined = Examined(settings, pool, client, store, fix)
         return [
             line
-            for part in (_counts, _claims, _workflows, _derivatives)
+            for part in (_counts, _claims, _workflows, _derivatives, _orphans)
             async for line in part(examined)
         ]
 
@@ -127,6 +128,25 @@ async def _derivatives(examined: Examined) -> AsyncIterator[str]:
                     await dispatch_job(examined.client, job.job_id, retry)
         if len(page) < PAGE:
             return
+
+
+async def _orphans(examined: Examined) -> AsyncIterator[str]:
+    async for page in obstore.list(examined.store, chunk_size=PAGE):
+        owned = [
+            audit.OwnedKey(meta["path"], *found)
+            for meta in page
+            if (found := owner(meta["path"])) is not None
+        ]
+        async with transaction(examined.pool) as connection:
+            orphans = await audit.unrecorded(connection, owned)
+        for each in orphans:
+            yield f"in the store, and no asset's: {each.key}"
+            if examined.fix:
+                async with transaction(examined.pool) as connection:
+                    deletion_id = await asset.leave(
+                        connection, each.customer_id, each.space_id, each.asset_id, each.key
+                    )
+                await dispatch_deletion(examined.client, deletion_id)
 
 
 async def _is_stored(store: ObjectStore, key: str, size: int) -> bool:

@@ -231,10 +231,22 @@ async def delete(
         return None
     await connection.execute(_sql["delete"], named)  # its space is locked before any batch
     await connection.execute(_sql["end_entries"], {**named, "batch_id": row["batch_id"]})
-    left = Jsonb(row["derivatives"])
-    deletion_id: int = await value(
-        connection, _sql["leave_derivatives"], {**named, "derivatives": left}
-    )
+    return await _leave(connection, named, row["derivatives"])
+
+
+async def leave(
+    connection: Connection, customer_id: int, space_id: int, asset_id: str, key: str
+) -> int:
+    """A deletion for what is in the store under a key, and that the asset has not recorded."""
+    named = {"customer_id": customer_id, "space_id": space_id, "id": asset_id}
+    return await _leave(connection, named, [{"key": key}])
+
+
+async def _leave(
+    connection: Connection, asset: Mapping[str, object], derivatives: Sequence[object]
+) -> int:
+    named = {**asset, "derivatives": Jsonb(list(derivatives))}
+    deletion_id: int = await value(connection, _sql["leave_derivatives"], named)
     return deletion_id
 
 

@@ -1,5 +1,6 @@
 """What does not agree with what, read from the rows themselves; slow, for an operator."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,16 @@ class StaleClaim:
     space_id: int
     asset_id: str
     holder: str
+
+
+@dataclass(frozen=True)
+class OwnedKey:
+    """A key in the store, and the asset that it is of by its name."""
+
+    key: str
+    customer_id: int
+    space_id: int
+    asset_id: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,17 @@ async def stale_claims(connection: Connection) -> list[StaleClaim]:
 async def drop_claim(connection: Connection, claim: StaleClaim) -> None:
     """Lets go of an asset that nobody is processing."""
     await connection.execute(_sql["drop_claim"], vars(claim))
+
+
+async def unrecorded(connection: Connection, keys: Sequence[OwnedKey]) -> list[OwnedKey]:
+    """Those of keys in the store that no asset has recorded, or is about to."""
+    columns = {
+        "keys": [each.key for each in keys],
+        "customers": [each.customer_id for each in keys],
+        "spaces": [each.space_id for each in keys],
+        "assets": [each.asset_id for each in keys],
+    }
+    return await many(connection, OwnedKey, _sql["unrecorded"], columns)
 
 
 async def stored(connection: Connection, after: Stored | None, limit: int) -> list[Stored]:

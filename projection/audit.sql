@@ -35,6 +35,19 @@ WHERE NOT EXISTS (SELECT FROM entry e WHERE 'batch-' || e.batch_id = c.holder
 DELETE FROM claim WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s
     AND asset_id = %(asset_id)s AND holder = %(holder)s;
 
+-- unrecorded: of keys in the store, those that no asset has recorded or is about to
+SELECT k.key, k.customer_id, k.space_id, k.asset_id
+FROM unnest(%(keys)s::text[], %(customers)s::int[], %(spaces)s::int[], %(assets)s::text[])
+    AS k (key, customer_id, space_id, asset_id)
+WHERE NOT EXISTS (SELECT FROM asset a
+        WHERE (a.customer_id, a.space_id, a.id) = (k.customer_id, k.space_id, k.asset_id)
+        AND (a.ingesting OR a.derivatives @> jsonb_build_array(jsonb_build_object('key', k.key))))
+    AND NOT EXISTS (SELECT FROM claim c WHERE
+        (c.customer_id, c.space_id, c.asset_id) = (k.customer_id, k.space_id, k.asset_id))
+    AND NOT EXISTS (SELECT FROM deletion d WHERE
+        (d.customer_id, d.space_id, d.asset_id) = (k.customer_id, k.space_id, k.asset_id))
+ORDER BY k.key;
+
 -- stored: assets with what they have in the store, in pages
 SELECT customer_id, space_id, id, derivatives FROM asset
 WHERE (customer_id, space_id, id) > (%(customer_id)s, %(space_id)s, %(id)s)

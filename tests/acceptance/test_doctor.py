@@ -20,12 +20,16 @@ def own_stack(tmp_path: Path) -> Iterator[Stack]:
 def test_what_disagrees_is_named_and_mended(own_stack: Stack, origin: Origin) -> None:
     data = ("--data", str(own_stack.data))
     customer = own_stack.customer()
-    batch = customer.finished(customer.submit([picture(origin, name) for name in "ab"]))
+    batch = customer.finished(customer.submit([picture(origin, name) for name in "abc"]))
     healthy = iiifq("doctor", *data)
     assert (healthy.returncode, healthy.stdout) == (0, "0 disagreements\n"), healthy.stderr
 
     place = f"{customer.id}/1"
-    (own_stack.data / "storage" / "thumbs" / place / "a" / "100.jpg").unlink()
+    thumbs = own_stack.data / "storage" / "thumbs" / place
+    (thumbs / "a" / "100.jpg").unlink()
+    for orphan in (thumbs / "gone" / "100.jpg", thumbs / "c" / "99.jpg"):
+        orphan.parent.mkdir(exist_ok=True)
+        orphan.write_bytes(b"left by a restored backup")
     with psycopg.connect(own_stack.run["database_url"]) as connection:
         connection.execute("UPDATE batch SET owned = 5 WHERE id = %s", (batch["id"],))
         connection.execute("UPDATE space SET assets = 9")
@@ -38,13 +42,18 @@ def test_what_disagrees_is_named_and_mended(own_stack: Stack, origin: Origin) ->
     assert found.returncode == 1
     for words in (
         f"batch {batch['id']}: its counts do not agree",
-        f"space {place}: counts 9 assets, has 2",
+        f"space {place}: counts 9 assets, has 3",
         f"asset {place}/b: is held by batch-77",
         f"asset {place}/a: not in the store",
-        "4 disagreements",
+        f"in the store, and no asset's: thumbs/{place}/gone/100.jpg",
+        f"in the store, and no asset's: thumbs/{place}/c/99.jpg",
+        "6 disagreements",
     ):
         assert words in found.stdout
     assert iiifq("doctor", "--fix", *data).returncode == 0
     until("all agrees", lambda: iiifq("doctor", *data).returncode == 0)
-    assert (own_stack.data / "storage" / "thumbs" / place / "a" / "100.jpg").exists()
-    assert customer.get("/spaces/1/images")["totalItems"] == 2
+    assert (thumbs / "a" / "100.jpg").exists()
+    assert (thumbs / "c" / "100.jpg").exists()
+    assert not (thumbs / "gone" / "100.jpg").exists()
+    assert not (thumbs / "c" / "99.jpg").exists()
+    assert customer.get("/spaces/1/images")["totalItems"] == 3

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     image_timeout_s: float = Field(
         default=1800.0, gt=0, description="seconds one image may take in its process"
     )
+    av_processes: int = Field(
+        default=1, gt=0, description="sound and film transcoded at once; each uses all cores"
+    )
+    av_timeout_s: float = Field(
+        default=6 * 3600.0, gt=0, description="seconds that transcoding of one file may take"
+    )
     max_batch_size: int = Field(default=1000, gt=0, description="assets in one batch")
     max_body_bytes: int = Field(default=16 * MIB, gt=0, description="bytes in one request's body")
     page_size: int = Field(default=100, gt=0, description="members of a page, unless asked")

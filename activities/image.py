@@ -10,8 +10,9 @@ from typing import Any
 
 import pyvips
 
+from activities.derived import Derived, Made
 from activities.faults import AssetFault, DiskFull
-from activities.image_job import Derived, ImageJob, ImageResult
+from activities.image_job import ImageJob
 
 PYRAMID = {
     "tile": True,
@@ -51,7 +52,7 @@ pyvips.block_untrusted_set(True)
 pyvips.operation_block_set("VipsForeignLoadSvg", False)
 
 
-def derive(job: ImageJob) -> ImageResult:
+def derive(job: ImageJob) -> Made:
     """Decode the original once, and write the derivatives that `job` asks for into its folder.
 
     Raises AssetFault if the original is no image that can be read or is too large, and DiskFull.
@@ -59,7 +60,7 @@ def derive(job: ImageJob) -> ImageResult:
     os.environ["TMPDIR"] = str(job.folder)  # where libvips puts what it does not hold in memory
     try:
         image = _decode(job)
-        return ImageResult(image.width, image.height, tuple(_derivatives(image, job)))
+        return Made(tuple(_derivatives(image, job)), image.width, image.height)
     except pyvips.Error as error:
         raise _fault(error) from error
 

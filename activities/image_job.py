@@ -8,9 +8,9 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-Channel = Literal["iiif-img", "thumbs"]
+from activities.derived import Derived, Made
 
 _NAME = re.compile(r"[a-z0-9-]+\.(tif|jpg)")
 _SUFFIX = re.compile(r"\.tif|/[0-9]+\.jpg")
@@ -45,42 +45,19 @@ class ImageJob:
         )
 
 
-@dataclass(frozen=True)
-class Derived:
-    """One derivative: the file `name` in the job's folder, of `width` by `height` pixels.
+def made_from(said: dict[str, Any]) -> Made:
+    """Reads what an image process says it made.
 
-    Its key in the store is the asset's key followed by `suffix`.
+    Raises ValueError, KeyError or TypeError if it is not of this form, or names a file that is not
+    directly in the job's folder.
     """
-
-    channel: Channel
-    name: str
-    suffix: str
-    size_bytes: int
-    width: int
-    height: int
-
-
-@dataclass(frozen=True)
-class ImageResult:
-    """The original's width and height in pixels, as displayed, and its derivatives."""
-
-    width: int
-    height: int
-    files: tuple[Derived, ...]
-
-    @classmethod
-    def from_answer(cls, said: dict[str, Any]) -> "ImageResult":
-        """Reads what an image process says it made.
-
-        Raises ValueError, KeyError or TypeError if it is not of this form, or names a file that is
-        not directly in the job's folder.
-        """
-        return cls(int(said["width"]), int(said["height"]), tuple(map(_derived, said["files"])))
+    files = tuple(map(_derived, said["files"]))
+    return Made(files, int(said["width"]), int(said["height"]))
 
 
 def _derived(said: dict[str, Any]) -> Derived:
     channel, name, suffix = said["channel"], str(said["name"]), str(said["suffix"])
-    if channel not in get_args(Channel) or not _NAME.fullmatch(name):
+    if channel not in ("iiif-img", "thumbs") or not _NAME.fullmatch(name):
         raise ValueError("no derivative of an image")
     if not _SUFFIX.fullmatch(suffix):
         raise ValueError("no key of a derivative")

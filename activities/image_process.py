@@ -6,26 +6,27 @@ line and answers with one line of JSON.
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
-import resource
-import signal
 import sys
 import traceback
 from types import TracebackType
 from typing import Any
 
+from activities.confine import confine
+from activities.derived import Made
 from activities.faults import AssetFault, DiskFull
-from activities.image_job import ImageJob, ImageResult
+from activities.image_job import ImageJob, made_from
 
 MEMORY_BYTES = 8 * 1024**3
 """Address space of one image process; larger images are worked on in files."""
 
+FILE_BYTES = 64 * 1024**3
+"""What is held of an image of the most pixels, and more."""
+
 LINE_BYTES = 1024 * 1024
 START_S = 60.0
 READY = b"ready\n"
-PR_SET_PDEATHSIG = 1
 CRASHED = "The image crashed its decoder"
 CRASHES = 3
 """Processes that one image may cost: the first may have been killed for want of memory."""
@@ -35,12 +36,19 @@ class ImageProcesses:
     """As many image processes as told, started when first needed; an async context manager.
 
     `nice` lowers their priority in the eyes of the operating system; `memory_bytes` bounds the
-    address space of each.
+    address space of each, `file_bytes` each file it writes.
     """
 
-    def __init__(self, processes: int, nice: int, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        processes: int,
+        nice: int,
+        memory_bytes: int = MEMORY_BYTES,
+        file_bytes: int = FILE_BYTES,
+    ) -> None:
         self._nice = nice
         self._memory_bytes = memory_bytes
+        self._file_bytes = file_bytes
         self._all: set[asyncio.subprocess.Process] = set()
         self._idle: list[asyncio.subprocess.Process] = []
         self._free = asyncio.Semaphore(processes)
@@ -57,7 +65,7 @@ class ImageProcesses:
         for process in list(self._all):
             await self._end(process)
 
-    async def derive(self, job: ImageJob, timeout_s: float) -> ImageResult:
+    async def derive(self, job: ImageJob, timeout_s: float) -> Made:
         """Makes the derivatives of an image.
 
         Raises:
@@ -73,7 +81,7 @@ class ImageProcesses:
                 return answer
         raise AssetFault(CRASHED)
 
-    async def _derived(self, job: ImageJob, timeout_s: float) -> ImageResult | Exception | None:
+    async def _derived(self, job: ImageJob, timeout_s: float) -> Made | Exception | None:
         """What an image process answers; None: it crashed."""
         async with self._free:
             process = await self._ready()
@@ -115,6 +123,7 @@ class ImageProcesses:
             str(os.getpid()),
             str(self._nice),
             str(self._memory_bytes),
+            str(self._file_bytes),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={
@@ -159,7 +168,7 @@ async def _ask(process: asyncio.subprocess.Process, job: ImageJob) -> bytes:
         return b""
 
 
-def _answer(line: bytes) -> ImageResult | Exception:
+def _answer(line: bytes) -> Made | Exception:
     """What the process said, a fault included. Raises ValueError, KeyError or TypeError."""
     said: dict[str, Any] = json.loads(line)
     if "asset_fault" in said:
@@ -168,24 +177,12 @@ def _answer(line: bytes) -> ImageResult | Exception:
         return DiskFull(str(said["disk_full"]))
     if "bug" in said:
         return RuntimeError(str(said["bug"]))
-    return ImageResult.from_answer(said)
-
-
-def _confine(parent: int, nice: int, memory_bytes: int) -> None:
-    """Gives up what an image needs not, and dies with the worker."""
-    os.nice(nice)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(0)
+    return made_from(said)
 
 
 def main() -> None:
     """Works on the jobs on standard input until it closes."""
-    _confine(*map(int, sys.argv[1:]))
+    confine(*map(int, sys.argv[1:]))
     from activities.image import derive
 
     # Answers alone go to the worker: what a library prints goes to standard error.

@@ -15,11 +15,13 @@ def every_key(customer_id: int, space_id: int, asset_id: str) -> set[str]:
     """The keys that processing may have written, recorded or not."""
     below = place(customer_id, space_id, asset_id)
     thumbs = {f"thumbs/{below}/{side}.jpg" for side in THUMBS}
-    return {f"iiif-img/{below}.tif", f"file/{below}", *thumbs}
+    av = {f"iiif-av/{below}.mp3", f"iiif-av/{below}.mp4"}
+    return {f"iiif-img/{below}.tif", f"file/{below}", *av, *thumbs}
 
 
 _KEY = re.compile(
     r"(?:iiif-img/(?P<img>[0-9]+/[0-9]+/[^/]+)\.tif"
+    r"|iiif-av/(?P<av>[0-9]+/[0-9]+/[^/]+)\.mp[34]"
     r"|thumbs/(?P<thumb>[0-9]+/[0-9]+/[^/]+)/[0-9]+\.jpg"
     r"|file/(?P<file>[0-9]+/[0-9]+/[^/]+))"
 )
@@ -30,5 +32,5 @@ def owner(key: str) -> tuple[int, int, str] | None:
     found = _KEY.fullmatch(key)
     if found is None:
         return None
-    customer, space, asset = (found["img"] or found["thumb"] or found["file"]).split("/")
+    customer, space, asset = next(filter(None, found.groups())).split("/")
     return int(customer), int(space), asset

@@ -1,8 +1,9 @@
 """Processing of one asset: begin, fetch, derive, store, record. Runs twice without harm."""
 
 import asyncio
+import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,11 +13,13 @@ from typing import TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.av import Transcoder
+from activities.derived import Derived, Made
 from activities.faults import AssetFault, OriginAway, SurroundingsFault
 from activities.image_job import ImageJob
 from activities.image_process import ImageProcesses
 from activities.keys import THUMBS, place
-from activities.origin import OriginClient
+from activities.origin import Fetched, OriginClient
 from activities.store import Store
 from projection import processing
 from projection.database import Connection, DatabaseUnavailable, Pool, transaction
@@ -37,6 +40,17 @@ BEAT_S = 4.0
 Result = TypeVar("Result")
 
 
+@dataclass
+class Beat:
+    """What the next heartbeat says."""
+
+    words: tuple[str, ...] = ()
+
+    def say(self, words: str) -> None:
+        """Says how far it is from now on."""
+        self.words = (words,)
+
+
 @dataclass(frozen=True)
 class ProcessActivities:
     """The activities of one task queue, with what they work with."""
@@ -45,12 +59,13 @@ class ProcessActivities:
     pool: Pool
     origins: OriginClient
     images: ImageProcesses
+    transcoder: Transcoder
     store: Store
 
     @activity.defn(name=PROCESS_ENTRY)
     async def process_entry(self, entry: ProcessEntry) -> Outcome:
         """One entry of a batch."""
-        async with _beating():
+        async with _beating() as beat:
             try:
                 work = await self._claim(
                     lambda c: processing.begin_entry(c, entry.batch_id, entry.ordinal)
@@ -59,7 +74,7 @@ class ProcessActivities:
                 return Outcome(held_back=True)
             if work is None:
                 return Outcome()
-            processed = await self._processed(work)
+            processed = await self._processed(work, beat)
             await self._transact(
                 lambda c: processing.end_entry(c, entry.batch_id, entry.ordinal, processed)
             )
@@ -68,11 +83,11 @@ class ProcessActivities:
     @activity.defn(name=PROCESS_JOB)
     async def process_job(self, job: ProcessJob) -> Outcome:
         """One asset alone."""
-        async with _beating():
+        async with _beating() as beat:
             work = await self._claim(lambda c: processing.begin_job(c, job.job_id))
             if work is None:
                 return Outcome()
-            processed = await self._processed(work)
+            processed = await self._processed(work, beat)
             await self._transact(lambda c: processing.end_job(c, job.job_id, work, processed))
             return Outcome(processed.error)
 
@@ -98,13 +113,13 @@ class ProcessActivities:
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, 5.0)
 
-    async def _processed(self, work: Work) -> Processed:
+    async def _processed(self, work: Work, beat: Beat) -> Processed:
         """What processing came to; a fault of the asset is an outcome."""
         try:
             with tempfile.TemporaryDirectory(
                 prefix="iiifq-", dir=self.settings.scratch_folder, ignore_cleanup_errors=True
             ) as folder:
-                return await self._derive(work, Path(folder))
+                return await self._derive(work, Path(folder), beat)
         except AssetFault as fault:
             return Processed(error=str(fault))
         except SurroundingsFault as fault:
@@ -116,59 +131,80 @@ class ProcessActivities:
                 next_retry_delay=None if wait is None else timedelta(seconds=wait),
             ) from fault
 
-    async def _derive(self, work: Work, folder: Path) -> Processed:
-        channels = {channel["channel"] for channel in work.delivery_channels}
-        if not channels & {"iiif-img", "thumbs", "file"}:
-            if channels == {"none"}:
-                return Processed()
-            raise AssetFault("The delivery channel iiif-av cannot be processed yet")
-        source = folder / "original"
-        fetched = await self.origins.fetch(work.origin, source)
-        derivatives: list[dict[str, object]] = []
-        width: int | None = None
-        height: int | None = None
-        key = place(work.customer_id, work.space_id, work.asset_id)
-        if channels & {"iiif-img", "thumbs"}:
-            job = ImageJob(
-                source=source,
-                folder=folder,
-                pyramid="iiif-img" in channels,
-                thumbs=THUMBS if "thumbs" in channels else (),
-                max_pixels=self.settings.image_max_pixels,
-            )
-            result = await self.images.derive(job, self.settings.image_timeout_s)
-            width, height = result.width, result.height
-            for made in result.files:
-                stored = f"{made.channel}/{key}{made.suffix}"
-                await self.store.put(stored, folder / made.name)
-                derivatives.append(
-                    {
-                        "channel": made.channel,
-                        "key": stored,
-                        "bytes": made.size_bytes,
-                        "width": made.width,
-                        "height": made.height,
-                    }
-                )
-        if "file" in channels:
-            await self.store.put(f"file/{key}", source)
-            derivatives.append(
-                {"channel": "file", "key": f"file/{key}", "bytes": fetched.size_bytes}
-            )
-        return Processed(width=width, height=height, derivatives=derivatives)
+    async def _derive(self, work: Work, folder: Path, beat: Beat) -> Processed:
+        policies = {each["channel"]: each["policy"] for each in work.delivery_channels}
+        if policies.keys() <= {"none"}:
+            return Processed()
+        fetched = await self.origins.fetch(work.origin, folder / "original")
+        parts = []
+        if policies.keys() & {"iiif-img", "thumbs"}:
+            parts.append(await self._image(policies, fetched.path))
+        if "iiif-av" in policies:
+            made = await self.transcoder.transcode(fetched.path, policies["iiif-av"], beat.say)
+            parts.append(made)
+        if "file" in policies:
+            parts.append(await asyncio.to_thread(_unchanged, fetched, work.media_type))
+        return await self._stored(work, folder, parts)
+
+    async def _image(self, policies: Mapping[str, str], source: Path) -> Made:
+        job = ImageJob(
+            source=source,
+            folder=source.parent,
+            pyramid="iiif-img" in policies,
+            thumbs=THUMBS if "thumbs" in policies else (),
+            max_pixels=self.settings.image_max_pixels,
+        )
+        return await self.images.derive(job, self.settings.image_timeout_s)
+
+    async def _stored(self, work: Work, folder: Path, parts: Sequence[Made]) -> Processed:
+        below = place(work.customer_id, work.space_id, work.asset_id)
+        derivatives = []
+        for derived in (each for part in parts for each in part.files):
+            key = f"{derived.channel}/{below}{derived.suffix}"
+            await self.store.put(key, folder / derived.name)
+            derivatives.append(_recorded(key, derived))
+        return Processed(
+            width=next((part.width for part in parts if part.width), None),
+            height=next((part.height for part in parts if part.height), None),
+            duration=next((part.duration for part in parts if part.duration), None),
+            derivatives=derivatives,
+        )
+
+
+def _unchanged(fetched: Fetched, media_type: str) -> Made:
+    """The original as a derivative of its own, with its checksum."""
+    with fetched.path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    name = fetched.path.name
+    derived = Derived("file", name, "", fetched.size_bytes, media_type=media_type, sha256=sha256)
+    return Made((derived,))
+
+
+def _recorded(key: str, derived: Derived) -> dict[str, object]:
+    said = {
+        "channel": derived.channel,
+        "key": key,
+        "bytes": derived.size_bytes,
+        "width": derived.width,
+        "height": derived.height,
+        "mediaType": derived.media_type,
+        "sha256": derived.sha256,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 @asynccontextmanager
-async def _beating() -> AsyncIterator[None]:
+async def _beating() -> AsyncIterator[Beat]:
     """Heartbeats while the body runs."""
+    said = Beat()
 
     async def beat() -> None:
         while True:
             await asyncio.sleep(BEAT_S)
-            activity.heartbeat()
+            activity.heartbeat(*said.words)
 
     beating = asyncio.create_task(beat())
     try:
-        yield
+        yield said
     finally:
         beating.cancel()

@@ -204,7 +204,7 @@ async def read_metadata(
         height=row.height,
         duration=row.duration,
         derivatives=[
-            {name: made[name] for name in ("channel", "width", "height", "bytes") if name in made}
+            {name: value for name, value in made.items() if name != "key"}
             for made in row.derivatives
         ],
     )

@@ -57,14 +57,16 @@ def default_channels(media_type: str) -> list[dict[str, str]]:
     """The delivery channels of an asset that names none."""
     if family(media_type) == "I":
         return [_channel("iiif-img"), _channel("thumbs")]
-    if family(media_type) == "T":
-        video = media_type.lower().startswith("video")
-        return [{"channel": "iiif-av", "policy": "default-video" if video else "default-audio"}]
-    return [_channel("file")]
+    return [_channel("iiif-av" if family(media_type) == "T" else "file", media_type)]
 
 
-def _channel(name: str) -> dict[str, str]:
-    return {"channel": name, "policy": CHANNEL_POLICIES[name][0]}
+def _channel(name: str, media_type: object = None) -> dict[str, str]:
+    return {"channel": name, "policy": _default_policy(name, media_type)}
+
+
+def _default_policy(channel: str, media_type: object) -> str:
+    film = isinstance(media_type, str) and media_type.lower().startswith("video/")
+    return "default-video" if channel == "iiif-av" and film else CHANNEL_POLICIES[channel][0]
 
 
 class Faults:
@@ -144,7 +146,7 @@ def _channels(
         if not isinstance(name, str) or name not in CHANNEL_POLICIES:
             faults(f"DeliveryChannel must be one of {', '.join(CHANNEL_POLICIES)}")
             continue
-        policy = said.get("policy") or CHANNEL_POLICIES[name][0]
+        policy = said.get("policy") or _default_policy(name, media_type)
         if not isinstance(policy, str) or policy not in CHANNEL_POLICIES[name]:
             known = ", ".join(CHANNEL_POLICIES[name])
             faults(f"'policy' of channel '{name}' must be one of {known}")

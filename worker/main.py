@@ -13,6 +13,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.av import Transcoder
 from activities.bookkeeping import BookkeepingActivities
 from activities.deletion import DeletionActivities
 from activities.image_process import ImageProcesses
@@ -113,12 +114,15 @@ async def _workers(
     asset_queues = [queue for queue in queues if queue in slots]
     if asset_queues:
         origins = await stack.enter_async_context(OriginClient(settings))
+        transcoder = Transcoder(
+            settings.av_processes, settings.av_timeout_s, settings.origin_max_bytes
+        )
         if settings.scratch_folder is not None:
             settings.scratch_folder.mkdir(parents=True, exist_ok=True)
     for queue in asset_queues:
         count, nice = slots[queue]
         images = await stack.enter_async_context(ImageProcesses(settings.image_processes, nice))
-        processing = ProcessActivities(settings, pool, origins, images, store)
+        processing = ProcessActivities(settings, pool, origins, images, transcoder, store)
         workers.append(
             Worker(
                 client,

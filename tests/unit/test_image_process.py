@@ -16,8 +16,9 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from activities.derived import Made
 from activities.faults import AssetFault, DiskFull
-from activities.image_job import ImageJob, ImageResult
+from activities.image_job import ImageJob, made_from
 from activities.image_process import CRASHES, ImageProcesses
 
 SAMPLES = Path(__file__).parents[2] / "cli" / "samples"
@@ -118,7 +119,7 @@ def job(source: Path, folder: Path, **more: Any) -> ImageJob:
 
 async def derived(
     processes: ImageProcesses, source: Path, folder: Path
-) -> tuple[ImageResult, dict[str, Any]]:
+) -> tuple[Made, dict[str, Any]]:
     """The result, and what each derivative is when it is read again, by its suffix."""
     result = await processes.derive(job(source, folder), 60)
     read = {made.suffix: json.loads(run(READ, folder / made.name)) for made in result.files}
@@ -258,7 +259,7 @@ def children() -> list[psutil.Process]:
 
 async def crashing(
     processes: ImageProcesses, picture: ImageJob, number: signal.Signals, times: int
-) -> ImageResult:
+) -> Made:
     """What comes of an image whose process dies of a signal as it writes, so many times."""
     written = picture.folder / "iiif-img.tif"
     written.unlink(missing_ok=True)
@@ -402,4 +403,4 @@ async def test_a_full_disk_is_not_the_assets_fault(
 def test_an_answer_is_read_with_care(made: dict[str, Any]) -> None:
     measures = {"size_bytes": 1, "width": 1, "height": 1}
     with pytest.raises(ValueError, match="derivative"):
-        ImageResult.from_answer({"width": 1, "height": 1, "files": [{**made, **measures}]})
+        made_from({"width": 1, "height": 1, "files": [{**made, **measures}]})

@@ -11,7 +11,7 @@ from bench.figure import Figure
 from bench.scans import origin, scans
 from tests.stack import Customer, Json, running_stack, until
 
-ROUNDS = 7
+ROUNDS = 15
 PAUSE_S = 0.5
 
 

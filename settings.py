@@ -82,6 +82,9 @@ class Settings(BaseSettings):
         gt=0,
         description="processes that decode images, for each task queue; unset: as many as cores",
     )
+    image_memory_bytes: int = Field(
+        default=8 * 1024 * MIB, ge=512 * MIB, description="memory of one image process, in bytes"
+    )
     image_timeout_s: float = Field(
         default=1800.0, gt=0, description="seconds one image may take in its process"
     )

@@ -10,7 +10,8 @@ Channel = Literal["iiif-img", "thumbs", "iiif-av", "file"]
 class Derived:
     """One derivative: the file `name` in the job's folder, pictures of `width` by `height` pixels.
 
-    Its key in the store is the asset's key followed by `suffix`.
+    Its key in the store is the asset's key followed by `suffix`. `note` says why it is not what its
+    policy asked for.
     """
 
     channel: Channel
@@ -21,6 +22,7 @@ class Derived:
     height: int | None = None
     media_type: str | None = None
     sha256: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ One decode serves every derivative, and each thumbnail is made from the next lar
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyvips
 
+from activities import jpeg2000
 from activities.derived import Derived, Made
 from activities.faults import AssetFault, DiskFull
 from activities.image_job import ImageJob
@@ -42,6 +44,9 @@ FORMATS = ("jpeg", "png", "tiff", "gif", "webp", "heif", "jp2k", "jxl", "svg")
 
 SAMPLE_BYTES = {"uchar": 1, "char": 1, "ushort": 2, "short": 2, "uint": 4, "int": 4, "float": 4}
 
+NOT_ORIGINAL = (
+    "The original is neither JPEG 2000 nor an upright tiled pyramid, so a pyramid was made of it"
+)
 DAMAGED = "The file is not an image that can be read: it is damaged or cut short"
 UNKNOWN = "The file is not an image that can be read: it is not in a supported image format"
 
@@ -67,29 +72,41 @@ def derive(job: ImageJob) -> Made:
 
 def _decode(job: ImageJob) -> pyvips.Image:
     """The original as it is to be displayed: upright, 8 bits, sRGB or grey, without alpha, held."""
-    image = _open(job.source)
-    pixels = image.width * image.height
-    if pixels > job.max_pixels:
-        raise AssetFault(
-            f"The image is too large: {image.width} x {image.height} pixels, "
-            f"and at most {job.max_pixels:,} in all are allowed"
-        )
-    if image.get_typeof("orientation") and image.get("orientation") not in (0, 1):
+    image = _open(job)
+    if _is_turned(image):
         image = _held(image).autorot()  # turning reads columns, and a decoder only gives rows
     return _held(_opaque(_display_colours(image)))
 
 
-def _open(source: Path) -> pyvips.Image:
-    """The image with its header read and its pixels not yet decoded."""
-    if source.stat().st_size == 0:
+def _is_turned(image: pyvips.Image) -> bool:
+    return bool(image.get_typeof("orientation") and image.get("orientation") not in (0, 1))
+
+
+def _open(job: ImageJob) -> pyvips.Image:
+    """The image with its header read and checked, and its pixels not yet decoded."""
+    if job.source.stat().st_size == 0:
         raise AssetFault("The file is not an image that can be read: it is empty")
-    loader = _loader(source)
+    check = partial(_check_pixels, job)
+    if jpeg2000.is_jpeg2000(job.source):
+        return jpeg2000.load(job.source, check, DAMAGED)
+    loader = _loader(job.source)
     options: dict[str, Any] = {"access": "sequential", "fail_on": "error"}
     if loader == "svg":
-        return pyvips.Image.svgload_buffer(
-            source.read_bytes(), dpi=CSS_DPI, scale=LIBVIPS_DPI / CSS_DPI, **options
+        image = pyvips.Image.svgload_buffer(
+            job.source.read_bytes(), dpi=CSS_DPI, scale=LIBVIPS_DPI / CSS_DPI, **options
         )
-    return getattr(pyvips.Image, f"{loader}load")(str(source), **options)
+    else:
+        image = getattr(pyvips.Image, f"{loader}load")(str(job.source), **options)
+    check(image.width, image.height)
+    return image
+
+
+def _check_pixels(job: ImageJob, width: int, height: int) -> None:
+    if width * height > job.max_pixels:
+        raise AssetFault(
+            f"The image is too large: {width} x {height} pixels, "
+            f"and at most {job.max_pixels:,} in all are allowed"
+        )
 
 
 def _loader(source: Path) -> str:
@@ -127,12 +144,8 @@ def _opaque(image: pyvips.Image) -> pyvips.Image:
 
 
 def _derivatives(image: pyvips.Image, job: ImageJob) -> Iterator[Derived]:
-    if job.pyramid:
-        name = "iiif-img.tif"
-        big = image.width * image.height >= BIGTIFF_PIXELS
-        image.tiffsave(str(job.folder / name), bigtiff=big, **PYRAMID)
-        size = (job.folder / name).stat().st_size
-        yield Derived("iiif-img", name, ".tif", size, image.width, image.height)
+    if job.iiif_img is not None:
+        yield _iiif_img(image, job)
     source = image
     made: set[tuple[int, int]] = set()
     for side in sorted(job.thumbs, reverse=True):
@@ -149,6 +162,40 @@ def _derivatives(image: pyvips.Image, job: ImageJob) -> Iterator[Derived]:
         picture.jpegsave(str(job.folder / name), **THUMB)
         size = (job.folder / name).stat().st_size
         yield Derived("thumbs", name, f"/{side}.jpg", size, source.width, source.height)
+
+
+def _iiif_img(image: pyvips.Image, job: ImageJob) -> Derived:
+    """What image servers read: a pyramid made of the image, or the original if it is as good."""
+    note = None
+    if job.iiif_img == "use-original":
+        suffix = _as_original(job.source)
+        if suffix is not None:
+            size = job.source.stat().st_size
+            return Derived("iiif-img", job.source.name, suffix, size, image.width, image.height)
+        note = NOT_ORIGINAL
+    name = "iiif-img.tif"
+    big = image.width * image.height >= BIGTIFF_PIXELS
+    image.tiffsave(str(job.folder / name), bigtiff=big, **PYRAMID)
+    size = (job.folder / name).stat().st_size
+    return Derived("iiif-img", name, ".tif", size, image.width, image.height, note=note)
+
+
+def _as_original(source: Path) -> str | None:
+    """The suffix of an original that serves as it is: JPEG 2000, or an upright tiled pyramid."""
+    if jpeg2000.is_jpeg2000(source):
+        return ".jp2"
+    if _loader(source) != "tiff":
+        return None
+    first = pyvips.Image.tiffload(str(source))
+    if not first.get_typeof("tile-width") or _is_turned(first):
+        return None
+    if first.get_typeof("n-subifds"):
+        return ".tif"
+    if first.get("n-pages") == 1:
+        return None
+    second = pyvips.Image.tiffload(str(source), page=1)
+    halved = (first.width // 2, -(-first.width // 2))
+    return ".tif" if second.width in halved else None
 
 
 def _fitting(image: pyvips.Image, side: int) -> tuple[int, int]:

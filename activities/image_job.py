@@ -12,21 +12,22 @@ from typing import Any
 
 from activities.derived import Derived, Made
 
-_NAME = re.compile(r"[a-z0-9-]+\.(tif|jpg)")
-_SUFFIX = re.compile(r"\.tif|/[0-9]+\.jpg")
+_NAME = re.compile(r"[a-z0-9-]+\.(tif|jpg)|original")
+_SUFFIX = re.compile(r"\.tif|\.jp2|/[0-9]+\.jpg")
 
 
 @dataclass(frozen=True)
 class ImageJob:
     """Derive from the original `source`, writing into `folder`.
 
-    `pyramid` asks for channel `iiif-img`; `thumbs` holds the sides in pixels of the squares that
-    thumbnails are to fit. An image of more than `max_pixels`, width times height, is refused.
+    `iiif_img` is the policy of that channel, None if it is not asked for; `thumbs` holds the sides
+    in pixels of the squares that thumbnails are to fit. An image of more than `max_pixels`, width
+    times height, is refused.
     """
 
     source: Path
     folder: Path
-    pyramid: bool
+    iiif_img: str | None
     thumbs: tuple[int, ...]
     max_pixels: int
 
@@ -39,7 +40,7 @@ class ImageJob:
         return cls(
             source=Path(said["source"]),
             folder=Path(said["folder"]),
-            pyramid=said["pyramid"],
+            iiif_img=said["iiif_img"],
             thumbs=tuple(said["thumbs"]),
             max_pixels=said["max_pixels"],
         )
@@ -62,4 +63,7 @@ def _derived(said: dict[str, Any]) -> Derived:
     if not _SUFFIX.fullmatch(suffix):
         raise ValueError("no key of a derivative")
     size, width, height = (int(said[each]) for each in ("size_bytes", "width", "height"))
-    return Derived(channel, name, suffix, size, width, height)
+    note = said.get("note")
+    return Derived(
+        channel, name, suffix, size, width, height, note=None if note is None else str(note)[:200]
+    )

@@ -16,11 +16,11 @@ def every_key(customer_id: int, space_id: int, asset_id: str) -> set[str]:
     below = place(customer_id, space_id, asset_id)
     thumbs = {f"thumbs/{below}/{side}.jpg" for side in THUMBS}
     av = {f"iiif-av/{below}.mp3", f"iiif-av/{below}.mp4"}
-    return {f"iiif-img/{below}.tif", f"file/{below}", *av, *thumbs}
+    return {f"iiif-img/{below}.tif", f"iiif-img/{below}.jp2", f"file/{below}", *av, *thumbs}
 
 
 _KEY = re.compile(
-    r"(?:iiif-img/(?P<img>[0-9]+/[0-9]+/[^/]+)\.tif"
+    r"(?:iiif-img/(?P<img>[0-9]+/[0-9]+/[^/]+)\.(?:tif|jp2)"
     r"|iiif-av/(?P<av>[0-9]+/[0-9]+/[^/]+)\.mp[34]"
     r"|thumbs/(?P<thumb>[0-9]+/[0-9]+/[^/]+)/[0-9]+\.jpg"
     r"|file/(?P<file>[0-9]+/[0-9]+/[^/]+))"

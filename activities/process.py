@@ -150,7 +150,7 @@ class ProcessActivities:
         job = ImageJob(
             source=source,
             folder=source.parent,
-            pyramid="iiif-img" in policies,
+            iiif_img=policies.get("iiif-img"),
             thumbs=THUMBS if "thumbs" in policies else (),
             max_pixels=self.settings.image_max_pixels,
         )
@@ -189,6 +189,7 @@ def _recorded(key: str, derived: Derived) -> dict[str, object]:
         "height": derived.height,
         "mediaType": derived.media_type,
         "sha256": derived.sha256,
+        "note": derived.note,
     }
     return {name: value for name, value in said.items() if value is not None}
 

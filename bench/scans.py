@@ -34,7 +34,7 @@ def bare(url: str, folder: str) -> None:
         source = Path(made) / "original"
         with urllib.request.urlopen(url) as response:
             source.write_bytes(response.read())
-        derive(ImageJob(source, Path(made), True, THUMBS, 10**9))
+        derive(ImageJob(source, Path(made), "default", THUMBS, 10**9))
 
 
 def _quiet() -> None:

@@ -121,7 +121,9 @@ async def _workers(
             settings.scratch_folder.mkdir(parents=True, exist_ok=True)
     for queue in asset_queues:
         count, nice = slots[queue]
-        images = await stack.enter_async_context(ImageProcesses(settings.image_processes, nice))
+        images = await stack.enter_async_context(
+            ImageProcesses(settings.image_processes, nice, settings.image_memory_bytes)
+        )
         processing = ProcessActivities(settings, pool, origins, images, transcoder, store)
         workers.append(
             Worker(

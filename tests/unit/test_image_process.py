@@ -113,7 +113,7 @@ async def processes() -> AsyncIterator[ImageProcesses]:
 
 
 def job(source: Path, folder: Path, **more: Any) -> ImageJob:
-    known: dict[str, Any] = {"pyramid": True, "thumbs": THUMBS, "max_pixels": 10**8}
+    known: dict[str, Any] = {"iiif_img": "default", "thumbs": THUMBS, "max_pixels": 10**8}
     return ImageJob(source=source, folder=folder, **{**known, **more})
 
 

@@ -70,7 +70,7 @@ async def test_a_derivative_is_put_replaced_and_deleted(
 
 async def test_ids_never_meet(store: Store, folder: Path, made: Path) -> None:
     keys = sorted(key for each in IDS for key in every_key(1, 2, each))
-    assert len(set(keys)) == len(IDS) * (4 + len(THUMBS))
+    assert len(set(keys)) == len(IDS) * (5 + len(THUMBS))
     for key in keys:
         made.write_bytes(key.encode())
         await store.put(key, made)

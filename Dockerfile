@@ -9,6 +9,7 @@ COPY pyproject.toml README.md settings.py storage.py ./
 COPY activities activities
 COPY api api
 COPY cli cli
+COPY image_api image_api
 COPY local local
 COPY projection projection
 COPY worker worker

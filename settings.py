@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     image_memory_bytes: int = Field(
         default=8 * 1024 * MIB, ge=512 * MIB, description="memory of one image process, in bytes"
     )
+    service_max_side: int = Field(
+        default=10_000, gt=0, description="pixels an image service gives along a side, at most"
+    )
+    service_max_area: int = Field(
+        default=40_000_000, gt=0, description="pixels an image service gives in all, at most"
+    )
     image_timeout_s: float = Field(
         default=1800.0, gt=0, description="seconds one image may take in its process"
     )

@@ -1,5 +1,6 @@
 """The API process: resources, errors, and what they share for its lifetime."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from api import (
     derivatives,
     entry,
     health,
+    image_service,
     manifests,
     queues,
     spaces,
@@ -39,6 +41,7 @@ def make_app(settings: Settings) -> FastAPI:
             app.state.settings = settings
             app.state.pool = pool
             app.state.store = open_store(settings.storage_url)
+            app.state.renderers = asyncio.Semaphore(settings.image_processes)
             app.state.verified = VerifiedSecrets()
             app.state.dispatcher = Dispatcher(settings, pool)
             yield
@@ -50,7 +53,10 @@ def make_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    for module in (entry, health, spaces, assets, asset_changes, manifests, derivatives):
+    for module in (
+        *(entry, health, spaces, assets, asset_changes, manifests),
+        *(derivatives, image_service),
+    ):
         app.include_router(module.router)
     app.include_router(queues.global_router)
     for prefix in (CUSTOMER_PREFIX, MANIFEST_PREFIX, *ALIASES):

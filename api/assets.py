@@ -114,10 +114,11 @@ async def asset_page(
     wanted = window(request)
     filters = _filters(request)
     params = request.query_params
+    for named in (*params.getlist("orderBy"), *params.getlist("orderByDescending")):
+        if named not in asset.ORDERS:
+            raise bad_request(f"Assets cannot be ordered by '{named}', only by {_KNOWN_ORDERS}")
     descending = "orderByDescending" in params
     order_by = params.get("orderByDescending" if descending else "orderBy")
-    if order_by is not None and order_by not in asset.ORDERS:
-        raise bad_request(f"Assets cannot be ordered by '{order_by}', only by {_KNOWN_ORDERS}")
     page = await asset.page(connection, view, wanted, filters, order_by, descending)
     asked = [
         (name, value)

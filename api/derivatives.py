@@ -1,34 +1,34 @@
-"""`/thumbs/…` and `/iiif-img/…`: the sizes made of an image, as IIIF Image API 3 services, level 0.
+"""`/thumbs/…`: the thumbnails of an image, as an IIIF Image API 3.0 service of level 0.
 
 Public, as image services are: no credentials.
 """
 
 from typing import Any
 
-import obstore
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from api.assets import LARGEST_SPACE
-from api.hydra import Problem, not_found
+from api.hydra import Links, not_found
 from api.requests import MadeLinks, database, whole_number
+from api.stored import CACHED, stored
 from projection import asset
 
 router = APIRouter(tags=["image services"])
 
-CHANNELS = ("thumbs", "iiif-img")
-BELOW = "/{customer_id}/{space_id}/{asset_id}"
-CACHED = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
-IIIF = 'application/ld+json;profile="http://iiif.io/api/image/3/context.json"'
+CHANNEL = "thumbs"
+BELOW = f"/{CHANNEL}/{{customer_id}}/{{space_id}}/{{asset_id}}"
+CONTEXT = "http://iiif.io/api/image/3/context.json"
+JSON_LD = f'application/ld+json;profile="{CONTEXT}"'
 
 
-def _path(request: Request) -> str:
+def path_of(request: Request) -> str:
     """The path as it was sent: decoded, `a%2Fb` and `a/b` would be the same."""
     raw: bytes = request.scope["raw_path"]
     return raw.decode("ascii").partition("?")[0]
 
 
-async def _found(request: Request, channel: str) -> asset.Asset:
+async def found(request: Request, channel: str) -> asset.Asset:
     """The asset, if it has a derivative of the channel. Raises Problem 404."""
     path = request.path_params
     row = None
@@ -42,67 +42,63 @@ async def _found(request: Request, channel: str) -> asset.Asset:
     return row
 
 
+def described(request: Request, links: Links, row: asset.Asset) -> dict[str, Any]:
+    """What the info.json of every level holds."""
+    return {
+        "@context": CONTEXT,
+        "id": links(path_of(request).removesuffix("/info.json").lstrip("/")),
+        "type": "ImageService3",
+        "protocol": "http://iiif.io/api/image",
+        "width": row.width,
+        "height": row.height,
+    }
+
+
+def level_0(request: Request, links: Links, row: asset.Asset) -> dict[str, Any]:
+    """An info.json with the thumbnails' sizes alone."""
+    sizes = [{"width": made["width"], "height": made["height"]} for made in _thumbs(row)]
+    return described(request, links, row) | {"profile": "level0", "sizes": sizes}
+
+
+def info_response(request: Request, said: dict[str, Any]) -> JSONResponse:
+    """JSON-LD, unless the client asks for plain JSON."""
+    accepted = request.headers.get("accept", "")
+    plain = "application/json" in accepted and "ld+json" not in accepted
+    media_type = "application/json" if plain else JSON_LD
+    return JSONResponse(said, headers={**CACHED, "Vary": "Accept"}, media_type=media_type)
+
+
 def _thumbs(row: asset.Asset) -> list[dict[str, Any]]:
     """The thumbnails of an image, smallest first."""
-    made = [each for each in row.derivatives if each["channel"] == "thumbs"]
+    made = [each for each in row.derivatives if each["channel"] == CHANNEL]
     return sorted(made, key=lambda each: int(each["width"]))
 
 
-def _add(channel: str) -> None:
-    async def base(request: Request) -> RedirectResponse:
-        """The service's address leads to its description."""
-        return RedirectResponse(f"{_path(request)}/info.json", status_code=303)
-
-    async def info(request: Request, links: MadeLinks) -> JSONResponse:
-        """What there is of the image: IIIF Image API 3, level 0, with its sizes."""
-        row = await _found(request, channel)
-        sizes = [{"width": made["width"], "height": made["height"]} for made in _thumbs(row)]
-        described = {
-            "@context": "http://iiif.io/api/image/3/context.json",
-            "id": links(_path(request).removesuffix("/info.json").lstrip("/")),
-            "type": "ImageService3",
-            "protocol": "http://iiif.io/api/image",
-            "profile": "level0",
-            "width": row.width,
-            "height": row.height,
-            "sizes": sizes,
-        }
-        return JSONResponse(described, headers=CACHED, media_type=IIIF)
-
-    async def picture(request: Request, size: str) -> Response:
-        """One of the sizes that info.json names."""
-        row = await _found(request, channel)
-        for made in _thumbs(row):
-            if size in (f"{made['width']},{made['height']}", f"{made['width']},"):
-                return await _stored(request, made["key"])
-        raise not_found(f"size {size[:40]} of this image; info.json has those there are")
-
-    for path, endpoint in (
-        ("", base),
-        ("/info.json", info),
-        ("/full/{size}/0/default.jpg", picture),
-    ):
-        name = f"{channel}{path}"
-        # Described by IIIF's Image API, not by ours.
-        route = f"/{channel}{BELOW}{path}"
-        router.add_api_route(route, endpoint, name=name, include_in_schema=False)
+async def base(request: Request) -> RedirectResponse:
+    """A service's address leads to its description."""
+    return RedirectResponse(f"{path_of(request)}/info.json", status_code=303, headers=CACHED)
 
 
-async def _stored(request: Request, key: str) -> Response:
-    try:
-        found = await obstore.get_async(request.app.state.store, key)
-    except FileNotFoundError as error:
-        raise not_found("image here") from error
-    except obstore.exceptions.BaseError as error:
-        raise Problem(503, "Service Unavailable", "The store does not answer") from error
-    etag = f'"{found.meta["e_tag"]}"' if found.meta["e_tag"] else None
-    headers = {**CACHED, "Content-Length": str(found.meta["size"])}
-    if etag is not None:
-        headers["ETag"] = etag
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers={**CACHED, "ETag": etag})
-    return StreamingResponse(found.stream(), headers=headers, media_type="image/jpeg")
+async def info(request: Request, links: MadeLinks) -> JSONResponse:
+    """The sizes that there are."""
+    return info_response(request, level_0(request, links, await found(request, CHANNEL)))
 
 
-for each in CHANNELS:
-    _add(each)
+async def picture(request: Request, size: str) -> Response:
+    """One of the sizes that info.json names."""
+    row = await found(request, CHANNEL)
+    for made in _thumbs(row):
+        if size in (f"{made['width']},{made['height']}", f"{made['width']},"):
+            return await stored(request, made["key"], "image/jpeg")
+    raise not_found(f"size {size[:40]} of this image; info.json has those there are")
+
+
+for path, endpoint in (
+    ("", base),
+    ("/info.json", info),
+    ("/full/{size}/0/default.jpg", picture),
+):
+    # Described by IIIF's Image API, not by ours.
+    router.add_api_route(
+        BELOW + path, endpoint, methods=["GET", "HEAD"], name=BELOW + path, include_in_schema=False
+    )

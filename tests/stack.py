@@ -91,9 +91,10 @@ class Stack:
         self.up = _start(self.data, self.env)
         self.wait_ready()
 
-    def customer(self, name: str = "test") -> "Customer":
-        """A new customer with a space 1."""
-        made = iiifq("customer", "create", name, "--json", "--data", str(self.data))
+    def customer(self, name: str = "test", number: int | None = None) -> "Customer":
+        """A new customer with a space 1; the next number unless told."""
+        wanted = () if number is None else ("--id", str(number))
+        made = iiifq("customer", "create", name, "--json", *wanted, "--data", str(self.data))
         assert made.returncode == 0, made.stderr
         said = json.loads(made.stdout)
         customer = Customer(self, said["id"], (said["key"], said["secret"]))

@@ -39,6 +39,8 @@ def _for(customer: Customer, described: Json) -> Json:
         for name, value in known.items():
             path = path.replace(f"{{{name}}}", value)
         for operation in methods.values():
+            # Sent with every request: one "without" them would be answered as one with them.
+            del operation["security"]
             operation["parameters"] = [
                 parameter
                 for parameter in operation.get("parameters", [])
@@ -48,7 +50,9 @@ def _for(customer: Customer, described: Json) -> Json:
     return {**described, "paths": paths}
 
 
-def test_the_api_does_what_it_says(customer: Customer, tmp_path: Path) -> None:
+def test_the_api_does_what_it_says(stack: Stack, tmp_path: Path) -> None:
+    # Its number is in every path, and what is generated depends on the path: the same each time.
+    customer = stack.customer("fuzz", 900_000)
     customer.put("/manifests/m", {"label": "m"})
     described = customer.stack.client.get(f"{customer.stack.run['api_url']}/openapi.json").json()
     # These would take away what the other operations are tried on.

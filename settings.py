@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         default=None,
         description="where originals are kept while they are processed; unset: the system's",
     )
+    scratch_min_free_bytes: int = Field(
+        default=256 * MIB,
+        ge=0,
+        description="work waits while the scratch folder's disk has less room, in bytes",
+    )
     image_max_pixels: int = Field(
         default=1_500_000_000, gt=0, description="the largest image, width times height"
     )

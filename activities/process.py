@@ -2,11 +2,11 @@
 
 import asyncio
 import hashlib
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from activities.image_job import ImageJob
 from activities.image_process import ImageProcesses
 from activities.keys import THUMBS, place
 from activities.origin import Fetched, OriginClient
+from activities.scratch import Scratch
 from activities.store import Store
 from projection import processing
 from projection.database import Connection, DatabaseUnavailable, Pool, transaction
@@ -61,6 +62,7 @@ class ProcessActivities:
     images: ImageProcesses
     transcoder: Transcoder
     store: Store
+    scratch: Scratch
 
     @activity.defn(name=PROCESS_ENTRY)
     async def process_entry(self, entry: ProcessEntry) -> Outcome:
@@ -116,9 +118,7 @@ class ProcessActivities:
     async def _processed(self, work: Work, beat: Beat) -> Processed:
         """What processing came to; a fault of the asset is an outcome."""
         try:
-            with tempfile.TemporaryDirectory(
-                prefix="iiifq-", dir=self.settings.scratch_folder, ignore_cleanup_errors=True
-            ) as folder:
+            with await self.scratch.with_room(self.scratch.folder, beat.say) as folder:
                 return await self._derive(work, Path(folder), beat)
         except AssetFault as fault:
             return Processed(error=str(fault))
@@ -135,16 +135,32 @@ class ProcessActivities:
         policies = {each["channel"]: each["policy"] for each in work.delivery_channels}
         if policies.keys() <= {"none"}:
             return Processed()
-        fetched = await self.origins.fetch(work.origin, folder / "original")
+        original = folder / "original"
+
+        def room(step: Callable[[], Awaitable[Result]]) -> Awaitable[Result]:
+            return self.scratch.with_room(step, beat.say)
+
+        fetched = await room(lambda: self.origins.fetch(work.origin, original))
         parts = []
         if policies.keys() & {"iiif-img", "thumbs"}:
-            parts.append(await self._image(policies, fetched.path))
-        if "iiif-av" in policies:
-            made = await self.transcoder.transcode(fetched.path, policies["iiif-av"], beat.say)
+            parts.append(await room(lambda: self._image(policies, original)))
+        if policy := policies.get("iiif-av"):
+            made = await room(lambda: self.transcoder.transcode(original, policy, beat.say))
             parts.append(made)
         if "file" in policies:
             parts.append(await asyncio.to_thread(_unchanged, fetched, work.media_type))
-        return await self._stored(work, folder, parts)
+        below = place(work.customer_id, work.space_id, work.asset_id)
+        derivatives = []
+        for derived in (each for part in parts for each in part.files):
+            key, path = f"{derived.channel}/{below}{derived.suffix}", folder / derived.name
+            await room(partial(self.store.put, key, path))
+            derivatives.append(_recorded(key, derived))
+        return Processed(
+            width=next((part.width for part in parts if part.width), None),
+            height=next((part.height for part in parts if part.height), None),
+            duration=next((part.duration for part in parts if part.duration), None),
+            derivatives=derivatives,
+        )
 
     async def _image(self, policies: Mapping[str, str], source: Path) -> Made:
         job = ImageJob(
@@ -155,20 +171,6 @@ class ProcessActivities:
             max_pixels=self.settings.image_max_pixels,
         )
         return await self.images.derive(job, self.settings.image_timeout_s)
-
-    async def _stored(self, work: Work, folder: Path, parts: Sequence[Made]) -> Processed:
-        below = place(work.customer_id, work.space_id, work.asset_id)
-        derivatives = []
-        for derived in (each for part in parts for each in part.files):
-            key = f"{derived.channel}/{below}{derived.suffix}"
-            await self.store.put(key, folder / derived.name)
-            derivatives.append(_recorded(key, derived))
-        return Processed(
-            width=next((part.width for part in parts if part.width), None),
-            height=next((part.height for part in parts if part.height), None),
-            duration=next((part.duration for part in parts if part.duration), None),
-            derivatives=derivatives,
-        )
 
 
 def _unchanged(fetched: Fetched, media_type: str) -> Made:

@@ -23,9 +23,10 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready")
 async def ready(request: Request) -> JSONResponse:
-    """Postgres and Temporal answer, and a worker gave a sign of life in the last 10 s."""
+    """Postgres and Temporal answer, a worker gave a sign of life in the last 10 s, and none waits
+    for room on a disk."""
     dispatcher: Dispatcher = request.app.state.dispatcher
-    workers, temporal = await asyncio.gather(_workers(request), dispatcher.answers())
+    (workers, troubles), temporal = await asyncio.gather(_workers(request), dispatcher.answers())
     missing = []
     if workers is None:
         missing.append("postgres")
@@ -33,14 +34,19 @@ async def ready(request: Request) -> JSONResponse:
         missing.append("temporal")
     if not workers:
         missing.append("worker")
+    if troubles:
+        missing.append("disk")
     if missing:
-        return JSONResponse({"status": "not ready", "missing": missing}, status_code=503)
+        said = {"status": "not ready", "missing": missing, "troubles": troubles}
+        return JSONResponse(said, status_code=503)
     return JSONResponse({"status": "ready"})
 
 
-async def _workers(request: Request) -> set[str] | None:
+async def _workers(request: Request) -> tuple[set[str] | None, list[str]]:
+    """Task queues that are polled, None if the database is away; and what workers wait for."""
     try:
         async with database(request) as connection:
-            return await worker.polled_queues(connection, SIGN_OF_LIFE_S)
+            polled = await worker.polled_queues(connection, SIGN_OF_LIFE_S)
+            return polled, await worker.troubles(connection, SIGN_OF_LIFE_S)
     except DatabaseUnavailable:
-        return None
+        return None, []

@@ -245,7 +245,12 @@ SCHEMAS: Mapping[str, Schema] = {
         "example": {"id": "book", "label": {"en": ["A book"]}},
     },
     "Corrected": _object("success", success=FLAG),
-    "Health": _object("status", status=TEXT, missing={"type": "array", "items": TEXT}),
+    "Health": _object(
+        "status",
+        status=TEXT,
+        missing={"type": "array", "items": TEXT},
+        troubles={"type": "array", "items": TEXT},
+    ),
     "Batches": _collection("Batch"),
     "Assets": _collection("Asset"),
     "Spaces": _collection("Space"),

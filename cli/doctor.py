@@ -1,8 +1,12 @@
 """`iiifq doctor`: names every disagreement of Postgres, Temporal and the store, and mends it."""
 
 import asyncio
+import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.store import ObjectStore
@@ -18,6 +22,10 @@ from workflows.contracts import QueueKind, RetryPlan, batch_workflow_id
 from workflows.dispatch import dispatch_batch, dispatch_deletion, dispatch_job, is_running
 
 PAGE = 500
+STAGED = re.compile(r"#[0-9]+$")
+"""How the names end under which obstore writes into a folder."""
+
+LONGEST_WRITE_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ async def _examine(settings: Settings, fix: bool) -> list[str]:
         examined = Examined(settings, pool, client, store, fix)
         return [
             line
-            for part in (_counts, _claims, _workflows, _derivatives, _orphans)
+            for part in (_counts, _claims, _workflows, _derivatives, _orphans, _staged)
             async for line in part(examined)
         ]
 
@@ -147,6 +155,19 @@ async def _orphans(examined: Examined) -> AsyncIterator[str]:
                         connection, each.customer_id, each.space_id, each.asset_id, each.key
                     )
                 await dispatch_deletion(examined.client, deletion_id)
+
+
+async def _staged(examined: Examined) -> AsyncIterator[str]:
+    """What a killed worker left half-written in a folder; obstore's lists do not show it."""
+    parts = urlsplit(examined.settings.storage_url)
+    if parts.scheme != "file":
+        return
+    before = time.time() - LONGEST_WRITE_S
+    for path in Path(unquote(parts.path)).rglob("*#*"):
+        if STAGED.search(path.name) and path.is_file() and path.stat().st_mtime < before:
+            yield f"in the store, and half-written: {path}"
+            if examined.fix:
+                path.unlink()
 
 
 async def _is_stored(store: ObjectStore, key: str, size: int) -> bool:

@@ -6,9 +6,17 @@ from projection.statements import statements
 _sql = statements("worker")
 
 
-async def sign(connection: Connection, worker_id: str, queues: list[str]) -> None:
-    """This worker lives and polls these task queues."""
-    await connection.execute(_sql["sign"], {"id": worker_id, "queues": queues})
+async def sign(
+    connection: Connection, worker_id: str, queues: list[str], trouble: str | None
+) -> None:
+    """This worker lives and polls these task queues; `trouble` is what its work waits for."""
+    named = {"id": worker_id, "queues": queues, "trouble": trouble}
+    await connection.execute(_sql["sign"], named)
+
+
+async def troubles(connection: Connection, seconds: float) -> list[str]:
+    """What workers that gave a sign in the last `seconds` wait for, each once."""
+    return await values(connection, _sql["troubles"], {"seconds": seconds})
 
 
 async def leave(connection: Connection, worker_id: str) -> None:

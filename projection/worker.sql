@@ -1,6 +1,11 @@
 -- sign: a worker lives
-INSERT INTO worker (id, queues, seen) VALUES (%(id)s, %(queues)s, now())
-ON CONFLICT (id) DO UPDATE SET queues = excluded.queues, seen = now();
+INSERT INTO worker (id, queues, trouble, seen)
+VALUES (%(id)s, %(queues)s, %(trouble)s, now())
+ON CONFLICT (id) DO UPDATE SET queues = excluded.queues, trouble = excluded.trouble, seen = now();
+
+-- troubles: what workers that gave a sign lately wait for
+SELECT DISTINCT trouble FROM worker
+WHERE trouble IS NOT NULL AND seen > now() - make_interval(secs => %(seconds)s) ORDER BY trouble;
 
 -- leave: a worker stops
 DELETE FROM worker WHERE id = %(id)s;

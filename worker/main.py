@@ -4,8 +4,10 @@ import asyncio
 import os
 import signal
 import socket
+import tempfile
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from temporalio.client import Client
@@ -20,6 +22,7 @@ from activities.image_process import ImageProcesses
 from activities.origin import OriginClient
 from activities.process import ProcessActivities
 from activities.reconcile import ReconcileActivities
+from activities.scratch import Scratch, own_folder
 from activities.store import Store
 from projection import worker as signs
 from projection.database import DatabaseUnavailable, Pool, open_pool, transaction
@@ -60,14 +63,16 @@ async def run(settings: Settings, queues: tuple[str, ...]) -> None:
         if client is None:
             return
         stack.push_async_callback(_leave, pool)
-        workers = await _workers(stack, settings, pool, client, queues)
+        folder = stack.enter_context(own_folder(_scratch_folder(settings)))
+        scratch = Scratch(folder, settings.scratch_min_free_bytes)
+        workers = await _workers(stack, settings, pool, client, queues, scratch)
         for each in workers:
             await stack.enter_async_context(each)
         if BATCHES in queues:
             await namespace.ensure_schedule(client, settings)
             first = alive.create_task(_first_pass(ReconcileActivities(settings, pool, client)))
             stack.callback(first.cancel)
-        signing = alive.create_task(_sign(pool, queues))
+        signing = alive.create_task(_sign(pool, queues, scratch))
         stack.callback(signing.cancel)
         log.info("working", queues=queues)
         await stop.wait()
@@ -75,7 +80,12 @@ async def run(settings: Settings, queues: tuple[str, ...]) -> None:
 
 
 async def _workers(
-    stack: AsyncExitStack, settings: Settings, pool: Pool, client: Client, queues: tuple[str, ...]
+    stack: AsyncExitStack,
+    settings: Settings,
+    pool: Pool,
+    client: Client,
+    queues: tuple[str, ...],
+    scratch: Scratch,
 ) -> list[Worker]:
     workers = []
     store = Store.from_url(settings.storage_url)
@@ -117,14 +127,12 @@ async def _workers(
         transcoder = Transcoder(
             settings.av_processes, settings.av_timeout_s, settings.origin_max_bytes
         )
-        if settings.scratch_folder is not None:
-            settings.scratch_folder.mkdir(parents=True, exist_ok=True)
     for queue in asset_queues:
         count, nice = slots[queue]
         images = await stack.enter_async_context(
             ImageProcesses(settings.image_processes, nice, settings.image_memory_bytes)
         )
-        processing = ProcessActivities(settings, pool, origins, images, transcoder, store)
+        processing = ProcessActivities(settings, pool, origins, images, transcoder, store, scratch)
         workers.append(
             Worker(
                 client,
@@ -145,15 +153,20 @@ async def _first_pass(reconciler: ReconcileActivities) -> None:
         log.warning("first pass of the reconciler failed; the schedule tries again", why=str(away))
 
 
+def _scratch_folder(settings: Settings) -> Path:
+    """As set; else the system's, with a name that other users' workers do not use."""
+    return settings.scratch_folder or Path(tempfile.gettempdir()) / f"iiifq-{os.getuid()}"
+
+
 def _id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-async def _sign(pool: Pool, queues: tuple[str, ...]) -> None:
+async def _sign(pool: Pool, queues: tuple[str, ...], scratch: Scratch) -> None:
     while True:
         try:
             async with asyncio.timeout(5), transaction(pool) as connection:
-                await signs.sign(connection, _id(), list(queues))
+                await signs.sign(connection, _id(), list(queues), scratch.trouble)
         except (DatabaseUnavailable, TimeoutError) as away:
             log.warning("could not sign", why=str(away))
         await asyncio.sleep(2)

@@ -227,6 +227,7 @@ CREATE INDEX idempotency_created ON idempotency (created);
 CREATE TABLE worker (
     id text PRIMARY KEY,
     queues text[] NOT NULL,
+    trouble text,                       -- what its work waits for, such as room on a disk
     seen timestamptz NOT NULL DEFAULT now()
 );
 

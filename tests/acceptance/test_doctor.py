@@ -1,5 +1,6 @@
 """`iiifq doctor` finds what was broken by hand, and mends it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,10 @@ def test_what_disagrees_is_named_and_mended(own_stack: Stack, origin: Origin) ->
     for orphan in (thumbs / "gone" / "100.jpg", thumbs / "c" / "99.jpg"):
         orphan.parent.mkdir(exist_ok=True)
         orphan.write_bytes(b"left by a restored backup")
+    half, being_written = thumbs / "a" / "200.jpg#1", thumbs / "a" / "400.jpg#1"
+    half.touch()
+    being_written.touch()
+    os.utime(half, (0, 0))
     with psycopg.connect(own_stack.run["database_url"]) as connection:
         connection.execute("UPDATE batch SET owned = 5 WHERE id = %s", (batch["id"],))
         connection.execute("UPDATE space SET assets = 9")
@@ -47,13 +52,16 @@ def test_what_disagrees_is_named_and_mended(own_stack: Stack, origin: Origin) ->
         f"asset {place}/a: not in the store",
         f"in the store, and no asset's: thumbs/{place}/gone/100.jpg",
         f"in the store, and no asset's: thumbs/{place}/c/99.jpg",
-        "6 disagreements",
+        f"in the store, and half-written: {half}",
+        "7 disagreements",
     ):
         assert words in found.stdout
     assert iiifq("doctor", "--fix", *data).returncode == 0
     until("all agrees", lambda: iiifq("doctor", *data).returncode == 0)
     assert (thumbs / "a" / "100.jpg").exists()
     assert (thumbs / "c" / "100.jpg").exists()
+    assert not half.exists()
+    assert being_written.exists()
     assert not (thumbs / "gone" / "100.jpg").exists()
     assert not (thumbs / "c" / "99.jpg").exists()
     assert customer.get("/spaces/1/images")["totalItems"] == 3

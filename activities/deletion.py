@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.keys import every_key
+from activities.keys import every_key, place
 from activities.store import Store
 from projection import asset
 from projection.database import Pool, transaction
@@ -38,6 +38,8 @@ class DeletionActivities:
             kept = await asset.kept_keys(connection, deletion)
         left = {made["key"] for made in deletion.derivatives}
         left |= every_key(deletion.customer_id, deletion.space_id, deletion.asset_id)
+        below = place(deletion.customer_id, deletion.space_id, deletion.asset_id)
+        left |= await self.store.under(f"thumbs/{below}")
         await self.store.delete(sorted(left - kept))
         async with transaction(self.pool) as connection:
             await asset.end_deletion(connection, deletion_id)

@@ -15,6 +15,7 @@ from activities import jpeg2000
 from activities.derived import Derived, Made
 from activities.faults import AssetFault, DiskFull
 from activities.image_job import ImageJob
+from activities.keys import box, thumb_name
 
 PYRAMID = {
     "tile": True,
@@ -148,20 +149,21 @@ def _derivatives(image: pyvips.Image, job: ImageJob) -> Iterator[Derived]:
         yield _iiif_img(image, job)
     source = image
     made: set[tuple[int, int]] = set()
-    for side in sorted(job.thumbs, reverse=True):
+    wanted = sorted(((_fitting(image, size), size) for size in job.thumbs), reverse=True)
+    for (width, height), size in wanted:
         # Each from the last: the smaller ones cost next to nothing.
-        width, height = _fitting(image, side)
         source = source.thumbnail_image(width, height=height, size="force").copy_memory()
         if (source.width, source.height) in made:
-            continue  # the original is smaller than both squares
+            continue  # the original is smaller than both
         made.add((source.width, source.height))
-        name = f"thumb-{side}.jpg"
+        called = thumb_name(size)
+        name = f"thumb-{called}.jpg"
         picture = source
         if picture.get_typeof("icc-profile-data") and picture.bands > 2:
             picture = picture.icc_transform("srgb", embedded=True, input_profile="srgb")
         picture.jpegsave(str(job.folder / name), **THUMB)
-        size = (job.folder / name).stat().st_size
-        yield Derived("thumbs", name, f"/{side}.jpg", size, source.width, source.height)
+        bytes_made = (job.folder / name).stat().st_size
+        yield Derived("thumbs", name, f"/{called}.jpg", bytes_made, source.width, source.height)
 
 
 def _iiif_img(image: pyvips.Image, job: ImageJob) -> Derived:
@@ -198,9 +200,12 @@ def _as_original(source: Path) -> str | None:
     return ".tif" if second.width in halved else None
 
 
-def _fitting(image: pyvips.Image, side: int) -> tuple[int, int]:
-    """The image's width and height in a square, never larger than they are."""
-    scale = min(side / image.width, side / image.height, 1)
+def _fitting(image: pyvips.Image, size: str) -> tuple[int, int]:
+    """The image's width and height at the size of a thumbnail, never larger than they are."""
+    width, height = box(size)
+    across = 1.0 if width is None else width / image.width
+    up = 1.0 if height is None else height / image.height
+    scale = min(across, up, 1)
     return max(1, round(image.width * scale)), max(1, round(image.height * scale))
 
 

@@ -13,22 +13,22 @@ from typing import Any
 from activities.derived import Derived, Made
 
 _NAME = re.compile(r"[a-z0-9-]+\.(tif|jpg)|original")
-_SUFFIX = re.compile(r"\.tif|\.jp2|/[0-9]+\.jpg")
+_SUFFIX = re.compile(r"\.tif|\.jp2|/[0-9x]+\.jpg")
 
 
 @dataclass(frozen=True)
 class ImageJob:
     """Derive from the original `source`, writing into `folder`.
 
-    `iiif_img` is the policy of that channel, None if it is not asked for; `thumbs` holds the sides
-    in pixels of the squares that thumbnails are to fit. An image of more than `max_pixels`, width
-    times height, is refused.
+    `iiif_img` is the policy of that channel, None if it is not asked for; `thumbs` holds the sizes
+    of thumbnails: `!w,h`, `w,` or `,h`, in pixels, never larger than the image. An image of more
+    than `max_pixels`, width times height, is refused.
     """
 
     source: Path
     folder: Path
     iiif_img: str | None
-    thumbs: tuple[int, ...]
+    thumbs: tuple[str, ...]
     max_pixels: int
 
     def to_json(self) -> bytes:

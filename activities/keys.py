@@ -2,8 +2,20 @@
 
 import re
 
-THUMBS = (1024, 400, 200, 100)
-"""Sides in pixels of the squares that thumbnails fit, by the policy `default`."""
+THUMBS = ("!1024,1024", "!400,400", "!200,200", "!100,100")
+"""Sizes of thumbnails by the policy `default`, as IIIF's Image API writes them: squares to fit."""
+
+
+def box(size: str) -> tuple[int | None, int | None]:
+    """The width and height in pixels that a thumbnail is to fit: of `!w,h`, `w,` or `,h`."""
+    width, height = size.removeprefix("!").split(",")
+    return int(width) if width else None, int(height) if height else None
+
+
+def thumb_name(size: str) -> str:
+    """What a thumbnail of a size is called: a square by its side."""
+    width, height = box(size)
+    return str(width) if width == height else f"{width or ''}x{height or ''}"
 
 
 def place(customer_id: int, space_id: int, asset_id: str) -> str:
@@ -12,9 +24,9 @@ def place(customer_id: int, space_id: int, asset_id: str) -> str:
 
 
 def every_key(customer_id: int, space_id: int, asset_id: str) -> set[str]:
-    """The keys that processing may have written, recorded or not."""
+    """The keys that processing may have written, recorded or not; thumbnails by `default`."""
     below = place(customer_id, space_id, asset_id)
-    thumbs = {f"thumbs/{below}/{side}.jpg" for side in THUMBS}
+    thumbs = {f"thumbs/{below}/{thumb_name(size)}.jpg" for size in THUMBS}
     av = {f"iiif-av/{below}.mp3", f"iiif-av/{below}.mp4"}
     return {f"iiif-img/{below}.tif", f"iiif-img/{below}.jp2", f"file/{below}", *av, *thumbs}
 
@@ -22,7 +34,7 @@ def every_key(customer_id: int, space_id: int, asset_id: str) -> set[str]:
 _KEY = re.compile(
     r"(?:iiif-img/(?P<img>[0-9]+/[0-9]+/[^/]+)\.(?:tif|jp2)"
     r"|iiif-av/(?P<av>[0-9]+/[0-9]+/[^/]+)\.mp[34]"
-    r"|thumbs/(?P<thumb>[0-9]+/[0-9]+/[^/]+)/[0-9]+\.jpg"
+    r"|thumbs/(?P<thumb>[0-9]+/[0-9]+/[^/]+)/[0-9x]+\.jpg"
     r"|file/(?P<file>[0-9]+/[0-9]+/[^/]+))"
 )
 

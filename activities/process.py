@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +39,8 @@ BEAT_S = 4.0
 """Seconds between heartbeats: a third of the time after which a worker counts as dead."""
 
 Result = TypeVar("Result")
+Policies = Mapping[str, str | Sequence[str]]
+"""The policy of each channel."""
 
 
 @dataclass
@@ -145,7 +147,7 @@ class ProcessActivities:
         if policies.keys() & {"iiif-img", "thumbs"}:
             parts.append(await room(lambda: self._image(policies, original)))
         if policy := policies.get("iiif-av"):
-            made = await room(lambda: self.transcoder.transcode(original, policy, beat.say))
+            made = await room(lambda: self.transcoder.transcode(original, str(policy), beat.say))
             parts.append(made)
         if "file" in policies:
             parts.append(await asyncio.to_thread(_unchanged, fetched, work.media_type))
@@ -155,6 +157,8 @@ class ProcessActivities:
             key, path = f"{derived.channel}/{below}{derived.suffix}", folder / derived.name
             await room(partial(self.store.put, key, path))
             derivatives.append(_recorded(key, derived))
+        # What an earlier processing made and this one did not: by other channels or policies.
+        await self.store.delete(sorted(work.keys - {str(each["key"]) for each in derivatives}))
         return Processed(
             width=next((part.width for part in parts if part.width), None),
             height=next((part.height for part in parts if part.height), None),
@@ -162,15 +166,23 @@ class ProcessActivities:
             derivatives=derivatives,
         )
 
-    async def _image(self, policies: Mapping[str, str], source: Path) -> Made:
+    async def _image(self, policies: Policies, source: Path) -> Made:
+        channel = policies.get("iiif-img")
         job = ImageJob(
             source=source,
             folder=source.parent,
-            iiif_img=policies.get("iiif-img"),
-            thumbs=THUMBS if "thumbs" in policies else (),
+            iiif_img=None if channel is None else str(channel),
+            thumbs=_sizes(policies.get("thumbs")),
             max_pixels=self.settings.image_max_pixels,
         )
         return await self.images.derive(job, self.settings.image_timeout_s)
+
+
+def _sizes(policy: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The sizes of thumbnails by a policy: `default`, or sizes of the customer's own."""
+    if policy is None:
+        return ()
+    return THUMBS if isinstance(policy, str) else tuple(policy)
 
 
 def _unchanged(fetched: Fetched, media_type: str) -> Made:

@@ -63,6 +63,16 @@ class Store:
                 if FOR_STAGING not in str(error):
                     raise StoreAway("The store cannot be written") from error
 
+    async def under(self, key: str) -> set[str]:
+        """The keys that begin with this one and a slash. Raises StoreAway."""
+        if not _is_key(key):
+            return set()
+        try:
+            pages = obstore.list(self._store, prefix=key)
+            return {meta["path"] async for page in pages for meta in page}
+        except BaseError as error:
+            raise StoreAway("The store cannot be read") from error
+
 
 def _is_key(key: str) -> bool:
     """Whether a store can hold this key: one with an id of a single dot is a path to elsewhere."""

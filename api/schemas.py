@@ -74,7 +74,11 @@ _CHANNELS: Schema = {
     "items": {
         "oneOf": [
             {"enum": list(CHANNEL_POLICIES)},
-            _object("channel", channel={"enum": list(CHANNEL_POLICIES)}, policy=TEXT),
+            _object(
+                "channel",
+                channel={"enum": list(CHANNEL_POLICIES)},
+                policy={"oneOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}]},
+            ),
         ]
     },
 }

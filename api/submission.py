@@ -10,6 +10,8 @@ from api.hydra import bad_request
 
 Member = Mapping[str, Any]
 Fields = dict[str, Any]
+Channel = dict[str, Any]
+"""A delivery channel: `channel` and `policy`, a name or, of thumbnails, a list of sizes."""
 
 CHANNEL_POLICIES: Mapping[str, tuple[str, ...]] = {
     "iiif-img": ("default", "use-original"),
@@ -33,6 +35,9 @@ COLUMNS = {
 
 _UNFIT = re.compile(r"[\s\\/\x00-\x1f\x7f-\x9f]|\.\.")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w.+!#$&^-]*/[\w.+!#$&^*-]+(\s*;.*)?", re.ASCII)
+_SIDE = "[1-9][0-9]{0,3}"
+_THUMB_SIZE = re.compile(rf"!{_SIDE},{_SIDE}|{_SIDE},|,{_SIDE}")
+MOST_SIZES = 20
 LONGEST_ID = 200
 
 OWN_SPACE = -1
@@ -53,14 +58,14 @@ def _fits(channel: str, media_type: str) -> bool:
     }.get(channel, True)
 
 
-def default_channels(media_type: str) -> list[dict[str, str]]:
+def default_channels(media_type: str) -> list[Channel]:
     """The delivery channels of an asset that names none."""
     if family(media_type) == "I":
         return [_channel("iiif-img"), _channel("thumbs")]
     return [_channel("iiif-av" if family(media_type) == "T" else "file", media_type)]
 
 
-def _channel(name: str, media_type: object = None) -> dict[str, str]:
+def _channel(name: str, media_type: object = None) -> Channel:
     return {"channel": name, "policy": _default_policy(name, media_type)}
 
 
@@ -130,7 +135,7 @@ def is_text(value: object) -> bool:
 
 def _channels(
     given: object, media_type: object, faults: Callable[[str], None]
-) -> list[dict[str, str]] | None:
+) -> list[Channel] | None:
     if given is None:
         return None
     if not isinstance(given, list):
@@ -139,15 +144,21 @@ def _channels(
     if not given:
         faults("'deliveryChannels' cannot be an empty array")
         return None
-    channels: list[dict[str, str]] = []
+    channels: list[Channel] = []
     for each in given:
         said = {"channel": each} if isinstance(each, str) else each
         name = said.get("channel") if isinstance(said, dict) else None
         if not isinstance(name, str) or name not in CHANNEL_POLICIES:
             faults(f"DeliveryChannel must be one of {', '.join(CHANNEL_POLICIES)}")
             continue
-        policy = said.get("policy") or _default_policy(name, media_type)
-        if not isinstance(policy, str) or policy not in CHANNEL_POLICIES[name]:
+        policy = said.get("policy")
+        if policy in (None, ""):
+            policy = _default_policy(name, media_type)
+        if name == "thumbs" and isinstance(policy, list):
+            if fault := _sizes_fault(policy):
+                faults(f"'policy' of channel 'thumbs' {fault}")
+                continue
+        elif not isinstance(policy, str) or policy not in CHANNEL_POLICIES[name]:
             known = ", ".join(CHANNEL_POLICIES[name])
             faults(f"'policy' of channel '{name}' must be one of {known}")
             continue
@@ -165,6 +176,18 @@ def _channels(
             if not _fits(name, media_type):
                 faults(f"'{name}' is not a valid delivery channel for asset of type '{media_type}'")
     return None if names == ["default"] else channels
+
+
+def _sizes_fault(sizes: Sequence[object]) -> str | None:
+    """What is the matter with sizes of thumbnails of a customer's own."""
+    if not 1 <= len(sizes) <= MOST_SIZES:
+        return f"must hold 1 to {MOST_SIZES} sizes"
+    for size in sizes:
+        if not isinstance(size, str) or not _THUMB_SIZE.fullmatch(size):
+            return f'must hold sizes such as "!400,400", "400," or ",400", not {size!r:.40}'
+    if len(set(map(str, sizes))) < len(sizes):
+        return "must not hold a size twice"
+    return None
 
 
 def asset_fields(member: Member, faults: Callable[[str], None], partial: bool = False) -> Fields:
@@ -200,7 +223,7 @@ def asset_fields(member: Member, faults: Callable[[str], None], partial: bool = 
     return fields
 
 
-def settled(changes: Fields, media_type: str, channels: Sequence[Mapping[str, str]]) -> Fields:
+def settled(changes: Fields, media_type: str, channels: Sequence[Mapping[str, Any]]) -> Fields:
     """Changes of an asset (PATCH) with delivery channels that fit its media type.
 
     Raises:
@@ -223,7 +246,7 @@ def settled(changes: Fields, media_type: str, channels: Sequence[Mapping[str, st
 
 
 def _check_fit(
-    channels: Sequence[Mapping[str, str]], media_type: str, faults: Callable[[str], None]
+    channels: Sequence[Mapping[str, Any]], media_type: str, faults: Callable[[str], None]
 ) -> None:
     for channel in channels:
         if not _fits(channel["channel"], media_type):

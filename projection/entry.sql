@@ -23,7 +23,7 @@ WHERE e.batch_id = %(batch_id)s AND e.ordinal = %(ordinal)s FOR NO KEY UPDATE OF
 
 -- read: an entry with its asset; after lock, so that nothing is stale
 SELECT e.state, e.owned, e.customer_id, e.space_id, e.asset_id, a.media_type, a.origin,
-    a.delivery_channels,
+    a.delivery_channels, a.derivatives,
     b.paused OR EXISTS (SELECT FROM held_queue h
         WHERE (h.customer_id, h.kind) = (b.customer_id, b.kind)) AS held_back
 FROM entry e

@@ -2,7 +2,8 @@
 SELECT id FROM asset WHERE job_id = %(job_id)s FOR NO KEY UPDATE;
 
 -- read: a job's asset; after lock, so that nothing is stale
-SELECT customer_id, space_id, id AS asset_id, media_type, origin, delivery_channels
+SELECT customer_id, space_id, id AS asset_id, media_type, origin, delivery_channels,
+    derivatives
 FROM asset WHERE job_id = %(job_id)s;
 
 -- end: the outcome, unless a newer job has the asset

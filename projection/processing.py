@@ -26,14 +26,15 @@ class HeldBack(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """An asset to be processed."""
+    """An asset to be processed; `keys`: what is in the store of it already."""
 
     customer_id: int
     space_id: int
     asset_id: str
     media_type: str
     origin: str
-    delivery_channels: Sequence[Mapping[str, str]]
+    delivery_channels: Sequence[Mapping[str, Any]]
+    keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def _work(row: Mapping[str, Any]) -> Work:
         media_type=row["media_type"],
         origin=row["origin"],
         delivery_channels=row["delivery_channels"],
+        keys=frozenset(made["key"] for made in row["derivatives"]),
     )
 
 

@@ -87,6 +87,9 @@ async def test_ids_never_meet(store: Store, reader: ObjectStore, made: Path) -> 
         made.write_bytes(key.encode())
         await store.put(key, made)
     assert keys(reader) == set(wanted)
+    for each in IDS:
+        below = f"thumbs/1/2/{each}"
+        assert await store.under(below) == {key for key in wanted if key.startswith(f"{below}/")}
     for key in wanted:
         assert await read(reader, key) == key.encode()
     await store.delete(wanted)

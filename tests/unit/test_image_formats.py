@@ -106,7 +106,7 @@ async def processes() -> AsyncIterator[ImageProcesses]:
 
 async def derived(processes: ImageProcesses, path: Path, policy: str = "default") -> Made:
     shutil.copy(path, path.with_name("original"))
-    job = ImageJob(path.with_name("original"), path.parent, policy, (100,), 10**8)
+    job = ImageJob(path.with_name("original"), path.parent, policy, ("!100,100",), 10**8)
     return await processes.derive(job, 60)
 
 

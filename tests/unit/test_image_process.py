@@ -22,7 +22,7 @@ from activities.image_job import ImageJob, made_from
 from activities.image_process import CRASHES, ImageProcesses
 
 SAMPLES = Path(__file__).parents[2] / "cli" / "samples"
-THUMBS = (1024, 400, 200, 100)
+THUMBS = ("!1024,1024", "!400,400", "!200,200", "!100,100")
 
 # Each makes a file at `path` with libvips.
 PICTURES = {
@@ -325,10 +325,10 @@ def test_image_processes_die_with_their_worker(pictures: Path, tmp_path: Path) -
         "import asyncio, sys\n"
         "from pathlib import Path\n"
         "from activities.image_job import ImageJob\n"
-        "from activities.image_process import CRASHES, ImageProcesses\n"
+        "from activities.image_process import ImageProcesses\n"
         "async def main():\n"
         "    async with ImageProcesses(1, 0) as running:\n"
-        "        picture = ImageJob(Path(sys.argv[1]), Path(sys.argv[2]), True, (100,), 10**8)\n"
+        "        picture = ImageJob(Path(sys.argv[1]), Path(sys.argv[2]), None, ('!9,9',), 10**8)\n"
         "        await running.derive(picture, 60)\n"
         "        print('ready', flush=True)\n"
         "        await asyncio.sleep(60)\n"
@@ -373,7 +373,7 @@ async def test_memory_is_bounded_and_144_megapixels_fit(
     source = tmp_path / "huge.png"
     make = "pyvips.Image.black(12000, 12000, bands=3).copy(interpretation='srgb').pngsave(path)"
     run(MAKE + make, source)
-    huge = job(source, tmp_path, thumbs=(100,), max_pixels=12_000**2)
+    huge = job(source, tmp_path, thumbs=("!100,100",), max_pixels=12_000**2)
     async with ImageProcesses(1, 0, memory_bytes=400 * 1024**2) as small:
         with pytest.raises(AssetFault, match=r"memory allowed|crashed its decoder"):
             await small.derive(huge, 120)

@@ -75,6 +75,9 @@ async def test_ids_never_meet(store: Store, folder: Path, made: Path) -> None:
         made.write_bytes(key.encode())
         await store.put(key, made)
     assert files(folder) == {key: key.encode() for key in keys}
+    for each in IDS:
+        below = f"thumbs/{place(1, 2, each)}"
+        assert await store.under(below) == {key for key in keys if key.startswith(f"{below}/")}
     await store.delete(sorted(every_key(1, 2, "a")))
     assert set(files(folder)) == set(keys) - every_key(1, 2, "a")
     await store.delete(keys)

@@ -1,0 +1,89 @@
+"""Policies of delivery channels, over HTTP: thumbnails of one's own sizes, and what a change
+leaves in the store."""
+
+import pytest
+
+from tests.acceptance.test_first_light import picture
+from tests.conftest import Origin
+from tests.stack import Customer, Json, until
+
+SIZES = ["!300,300", "120,", ",90"]
+
+
+def sized(origin: Origin, policy: object) -> Json:
+    channels = ["iiif-img", {"channel": "thumbs", "policy": policy}]
+    return {**picture(origin, "a"), "deliveryChannels": channels}
+
+
+def stored(customer: Customer) -> set[str]:
+    """What is in the store of the customer, without the customer's place."""
+    store = customer.stack.data / "storage"
+    place = f"/{customer.id}/1/"
+    found = (str(path.relative_to(store)) for path in store.rglob("*") if path.is_file())
+    return {path.replace(place, " ") for path in found if place in path}
+
+
+def test_thumbnails_of_ones_own_sizes(customer: Customer, origin: Origin) -> None:
+    batch = customer.submit([sized(origin, SIZES)])
+    assert customer.finished(batch)["errors"] == 0
+    asset = customer.get("/spaces/1/images/a")
+    assert asset["deliveryChannels"][1] == {"channel": "thumbs", "policy": SIZES}
+    info = customer.stack.client.get(f"{asset['thumbnailImageService']}/info.json").json()
+    # Of 640 x 427 pixels.
+    wanted = [(120, 80), (135, 90), (300, 200)]
+    assert [(size["width"], size["height"]) for size in info["sizes"]] == wanted
+    for width, height in wanted:
+        url = f"{asset['thumbnailImageService']}/full/{width},{height}/0/default.jpg"
+        assert customer.stack.client.get(url).status_code == 200
+    thumbs = {"thumbs a/300.jpg", "thumbs a/120x.jpg", "thumbs a/x90.jpg"}
+    assert stored(customer) == {"iiif-img a.tif", *thumbs}
+
+
+def test_what_a_new_policy_does_not_make_is_removed(customer: Customer, origin: Origin) -> None:
+    customer.finished(customer.submit([sized(origin, SIZES)]))
+    put = customer.put("/spaces/1/images/a", sized(origin, ["!300,300"]))
+    assert put.status_code == 200, put.text
+    assert stored(customer) == {"iiif-img a.tif", "thumbs a/300.jpg"}
+    file = {**picture(origin, "a"), "deliveryChannels": ["file"]}
+    assert customer.put("/spaces/1/images/a", file).status_code == 200
+    assert stored(customer) == {"file a"}
+
+
+def test_all_sizes_go_with_the_asset(customer: Customer, origin: Origin) -> None:
+    customer.finished(customer.submit([sized(origin, SIZES)]))
+    unrecorded = customer.stack.data / f"storage/thumbs/{customer.id}/1/a/77.jpg"
+    unrecorded.write_bytes(b"of a worker killed before it could record it")
+    url = customer.url("/spaces/1/images/a")
+    assert customer.stack.client.delete(url, auth=customer.auth).status_code == 204
+    until("nothing is left", lambda: not stored(customer))
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ([], "must hold 1 to 20 sizes"),
+        (["!100,100"] * 2, "must not hold a size twice"),
+        (["100"], "must hold sizes such as"),
+        (["max"], "must hold sizes such as"),
+        (["!0,100"], "must hold sizes such as"),
+        (["100,100"], "must hold sizes such as"),
+        ([7], "must hold sizes such as"),
+        ([f"{side}," for side in range(1, 22)], "must hold 1 to 20 sizes"),
+        ("unknown", "must be one of default"),
+        (7, "must be one of default"),
+    ],
+)
+def test_what_is_no_policy_is_named(
+    customer: Customer, origin: Origin, policy: object, words: str
+) -> None:
+    response = customer.post("/queue", {"member": [sized(origin, policy)]})
+    assert response.status_code == 400
+    assert words in response.json()["detail"]
+
+
+def test_use_original(customer: Customer, origin: Origin) -> None:
+    channels = [{"channel": "iiif-img", "policy": "use-original"}]
+    batch = customer.submit([{**picture(origin, "a"), "deliveryChannels": channels}])
+    assert customer.finished(batch)["errors"] == 0
+    (made,) = customer.get("/spaces/1/images/a/metadata")["derivatives"]
+    assert "a pyramid was made" in made["note"]

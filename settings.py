@@ -59,6 +59,12 @@ class Settings(BaseSettings):
         description="networks that an origin may be in besides public addresses, "
         "comma-separated, e.g. `127.0.0.0/8`",
     )
+    secret_keys: Annotated[list[str], NoDecode, BeforeValidator(_parts)] = Field(
+        default=[],
+        repr=False,
+        description="keys that seal credentials of origins, comma-separated, the newest first: "
+        "each 32 bytes in URL-safe base64; `iiifq up` makes one in its data folder",
+    )
     origin_file_roots: Annotated[list[Path], NoDecode, BeforeValidator(_folders)] = Field(
         default=[], description="folders that `file://` origins may be in, comma-separated"
     )

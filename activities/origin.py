@@ -67,8 +67,10 @@ class OriginClient:
     ) -> None:
         await self._pool.aclose()
 
-    async def fetch(self, url: str, into: Path) -> Fetched:
+    async def fetch(self, url: str, into: Path, authorization: str | None = None) -> Fetched:
         """Fetches the original at `url` into the file `into`, which is removed on failure.
+
+        `authorization` is sent to the host of `url` alone, never where that redirects to.
 
         Raises:
             AssetFault: the URL, what it answers (4xx) or the file itself is at fault.
@@ -79,7 +81,7 @@ class OriginClient:
             if url[:5].lower() == "file:":
                 fetched = await asyncio.to_thread(self._copy, url, into)
             else:
-                fetched = await self._get(OriginUrl.parse(url), into)
+                fetched = await self._get(OriginUrl.parse(url), into, authorization)
         except BaseException as error:
             into.unlink(missing_ok=True)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -90,10 +92,11 @@ class OriginClient:
             raise AssetFault("The file at the origin is empty")
         return fetched
 
-    async def _get(self, url: OriginUrl, into: Path) -> Fetched:
+    async def _get(self, url: OriginUrl, into: Path, authorization: str | None) -> Fetched:
+        known = url.place
         for _ in range(REDIRECTS + 1):
             try:
-                response = await self._answer(url)
+                response = await self._answer(url, authorization if url.place == known else None)
                 try:
                     location = _header(response, b"location")
                     if response.status in (301, 302, 303, 307, 308) and location:
@@ -109,8 +112,11 @@ class OriginClient:
                 raise OriginAway(_failure(error, url.host)) from error
         raise AssetFault(f"The origin redirects more than {REDIRECTS} times")
 
-    async def _answer(self, url: OriginUrl) -> httpcore.Response:
+    async def _answer(self, url: OriginUrl, authorization: str | None) -> httpcore.Response:
         """Connects, asks, and reads the answer's headers."""
+        credentials: dict[bytes | str, bytes | str] = (
+            {} if authorization is None else {"Authorization": authorization}
+        )
         patience = self._settings.origin_timeout_s
         request = httpcore.Request(
             "GET",
@@ -120,6 +126,7 @@ class OriginClient:
                 "Accept": "*/*",
                 "Accept-Encoding": "identity",
                 "User-Agent": "iiifq",
+                **credentials,
             },
             extensions={"timeout": {"connect": patience, "read": patience, "write": patience}},
         )

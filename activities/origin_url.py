@@ -75,6 +75,11 @@ class OriginUrl:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
 
+    @property
+    def place(self) -> tuple[str, str, int | None]:
+        """Scheme, host and port: what credentials are for."""
+        return self.scheme, self.host, self.port
+
     def for_request(self) -> httpcore.URL:
         """The same, for httpcore; from its parts, as httpcore's own parser drops `;parameters`."""
         return httpcore.URL(scheme=self.scheme, host=self.host, port=self.port, target=self.target)

@@ -20,11 +20,13 @@ from activities.image_job import ImageJob
 from activities.image_process import ImageProcesses
 from activities.keys import THUMBS, place
 from activities.origin import Fetched, OriginClient
+from activities.origin_strategy import authorization
 from activities.scratch import Scratch
 from activities.store import Store
 from projection import processing
 from projection.database import Connection, DatabaseUnavailable, Pool, transaction
 from projection.processing import AssetClaimed, HeldBack, Processed, Work
+from sealed import Sealer
 from settings import Settings
 from workflows.contracts import (
     ASSET_CLAIMED,
@@ -65,6 +67,7 @@ class ProcessActivities:
     transcoder: Transcoder
     store: Store
     scratch: Scratch
+    sealer: Sealer
 
     @activity.defn(name=PROCESS_ENTRY)
     async def process_entry(self, entry: ProcessEntry) -> Outcome:
@@ -142,7 +145,8 @@ class ProcessActivities:
         def room(step: Callable[[], Awaitable[Result]]) -> Awaitable[Result]:
             return self.scratch.with_room(step, beat.say)
 
-        fetched = await room(lambda: self.origins.fetch(work.origin, original))
+        allowed = authorization(work.strategies, work.origin, self.sealer)
+        fetched = await room(lambda: self.origins.fetch(work.origin, original, allowed))
         parts = []
         if policies.keys() & {"iiif-img", "thumbs"}:
             parts.append(await room(lambda: self._image(policies, original)))

@@ -18,6 +18,7 @@ from api import (
     health,
     image_service,
     manifests,
+    origin_strategies,
     queues,
     spaces,
 )
@@ -28,6 +29,7 @@ from api.requests import VerifiedSecrets
 from api.scope import ALIASES, CUSTOMER_PREFIX, MANIFEST_PREFIX
 from projection.database import DatabaseUnavailable, open_pool
 from projection.manifest import ManifestGone
+from sealed import Sealer
 from settings import Settings
 from storage import open_store
 
@@ -42,6 +44,7 @@ def make_app(settings: Settings) -> FastAPI:
             app.state.pool = pool
             app.state.store = open_store(settings.storage_url)
             app.state.renderers = asyncio.Semaphore(settings.image_processes)
+            app.state.sealer = Sealer(settings.secret_keys)
             app.state.verified = VerifiedSecrets()
             app.state.dispatcher = Dispatcher(settings, pool)
             yield
@@ -54,7 +57,7 @@ def make_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     for module in (
-        *(entry, health, spaces, assets, asset_changes, manifests),
+        *(entry, health, spaces, assets, asset_changes, manifests, origin_strategies),
         *(derivatives, image_service),
     ):
         app.include_router(module.router)

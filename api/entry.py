@@ -45,4 +45,5 @@ def shown(links: Links, row: customers.Customer) -> Resource:
         spaces=f"{url}/spaces",
         allImages=f"{url}/allImages",
         manifests=f"{url}/manifests",
+        originStrategies=f"{url}/originStrategies",
     )

@@ -18,6 +18,7 @@ QUEUE = "{queue}"
 IMAGES = "/customers/{customer_id}/spaces/{space_id}/images"
 IMAGE = f"{IMAGES}/{{asset_id}}"
 SPACES = "/customers/{customer_id}/spaces"
+STRATEGIES = "/customers/{customer_id}/originStrategies"
 MANIFESTS = "/customers/{customer_id}/manifests"
 
 
@@ -80,6 +81,15 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("delete", f"{MANIFESTS}/{{manifest_id}}"): Operation(None, (204,), refuses=(404,)),
     ("get", f"{MANIFESTS}/{{manifest_id}}/assets"): _page("Assets", 404, queried=True),
+    ("get", STRATEGIES): _page("OriginStrategies"),
+    ("post", STRATEGIES): Operation(
+        "OriginStrategy", (201,), takes="OriginStrategySent", refuses=(400, 409, 413, 501)
+    ),
+    ("get", f"{STRATEGIES}/{{strategy_id}}"): Operation("OriginStrategy", refuses=(404,)),
+    ("put", f"{STRATEGIES}/{{strategy_id}}"): Operation(
+        "OriginStrategy", takes="OriginStrategySent", refuses=(400, 404, 413, 501)
+    ),
+    ("delete", f"{STRATEGIES}/{{strategy_id}}"): Operation(None, (204,), refuses=(404,)),
     ("get", QUEUE): Operation("CustomerQueue", refuses=(404,)),
     ("post", QUEUE): _SUBMIT,
     ("post", f"{QUEUE}/priority"): _SUBMIT,
@@ -116,6 +126,7 @@ PLACES: Mapping[str, Schema] = {
     "space_id": {"type": "integer", "minimum": 0},
     "batch_id": {"type": "integer", "minimum": 1},
     "asset_id": {"type": "string", "minLength": 1},
+    "strategy_id": {"type": "integer", "minimum": 1},
     "manifest_id": {"type": "string", "minLength": 1},
 }
 """Parameters of paths."""
@@ -162,6 +173,7 @@ WORDS = {
     409: "Not in this state",
     413: "The body is too large",
     422: "The Idempotency-Key was used with another body",
+    501: "The operator has not set what this needs",
     503: "The database does not answer; nothing was changed",
 }
 

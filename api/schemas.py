@@ -248,6 +248,29 @@ SCHEMAS: Mapping[str, Schema] = {
         **_object("", id=_or_null(TEXT), label=_or_null(_LABEL)),
         "example": {"id": "book", "label": {"en": ["A book"]}},
     },
+    "OriginStrategy": _resource(
+        "vocab:CustomerOriginStrategy",
+        id=WHOLE,
+        regex=TEXT,
+        strategy={"enum": ["default", "basic-http-authentication"]},
+        order=WHOLE,
+        credentials={"const": "xxx"},
+    ),
+    "OriginStrategySent": {
+        **_object(
+            "regex strategy",
+            regex={"type": "string", "minLength": 1, "maxLength": 500},
+            strategy={"enum": ["default", "basic-http-authentication"]},
+            order={"type": "integer", "minimum": 0},
+            credentials=_or_null(_object("user password", user=TEXT, password=TEXT)),
+        ),
+        "example": {
+            "regex": "^https://scans\\.example\\.org/",
+            "strategy": "basic-http-authentication",
+            "order": 1,
+            "credentials": {"user": "reader", "password": "secret"},
+        },
+    },
     "Corrected": _object("success", success=FLAG),
     "Health": _object(
         "status",
@@ -259,4 +282,5 @@ SCHEMAS: Mapping[str, Schema] = {
     "Assets": _collection("Asset"),
     "Spaces": _collection("Space"),
     "Manifests": _collection("Manifest"),
+    "OriginStrategies": _collection("OriginStrategy"),
 }

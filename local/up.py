@@ -20,6 +20,7 @@ from local.supervisor import Limits, Supervisor
 from local.temporal import HOST, temporal
 from local.temporal_cli import temporal_cli
 from local.watchdog import Watchdog
+from sealed import new_key
 from settings import Settings
 
 Argv = tuple[str, ...]
@@ -112,7 +113,17 @@ def environment(data: Path, settings: Settings, addresses: Addresses) -> dict[st
         "IIIFQ_TEMPORAL_NAMESPACE": addresses.temporal_namespace,
         "IIIFQ_STORAGE_URL": storage,
         "IIIFQ_SCRATCH_FOLDER": str(scratch),
+        "IIIFQ_SECRET_KEYS": ",".join(settings.secret_keys or [_kept_key(data)]),
     }
+
+
+def _kept_key(data: Path) -> str:
+    """The key that seals credentials of origins, made at the first start."""
+    path = data / "secret.key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(f"{new_key()}\n", encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
 
 
 def _api(data: Path, program: Argv, env: Mapping[str, str], host: str, port: int) -> Child:

@@ -3,7 +3,10 @@ SELECT id FROM asset WHERE job_id = %(job_id)s FOR NO KEY UPDATE;
 
 -- read: a job's asset; after lock, so that nothing is stale
 SELECT customer_id, space_id, id AS asset_id, media_type, origin, delivery_channels,
-    derivatives
+    derivatives,
+    (SELECT json_agg(json_build_object('regex', s.regex, 'strategy', s.strategy,
+            'credentials', encode(s.credentials, 'base64')) ORDER BY s.position, s.id)
+        FROM origin_strategy s WHERE s.customer_id = asset.customer_id) AS strategies
 FROM asset WHERE job_id = %(job_id)s;
 
 -- end: the outcome, unless a newer job has the asset

@@ -26,7 +26,8 @@ class HeldBack(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """An asset to be processed; `keys`: what is in the store of it already."""
+    """An asset to be processed; `keys`: what is in the store of it already; `strategies`:
+    the customer's for originals, with regex, strategy and sealed credentials in base64."""
 
     customer_id: int
     space_id: int
@@ -35,6 +36,7 @@ class Work:
     origin: str
     delivery_channels: Sequence[Mapping[str, Any]]
     keys: frozenset[str] = frozenset()
+    strategies: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def _work(row: Mapping[str, Any]) -> Work:
         media_type=row["media_type"],
         origin=row["origin"],
         delivery_channels=row["delivery_channels"],
+        strategies=row["strategies"] or (),
         keys=frozenset(made["key"] for made in row["derivatives"]),
     )
 

@@ -11,6 +11,7 @@ PATH = Path(__file__).parent.parent / "docker-compose.yml"
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?P<how>:[?-])(?P<rest>[^}]*)\}")
 GIVEN = {
     "IIIFQ_PUBLIC_URL": "https://iiif.example.org",
+    "IIIFQ_SECRET_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "POSTGRES_PASSWORD": "made up",
     "S3_ACCESS_KEY": "key",
     "S3_SECRET_KEY": "secret",

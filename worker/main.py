@@ -26,6 +26,7 @@ from activities.scratch import Scratch, own_folder
 from activities.store import Store
 from projection import worker as signs
 from projection.database import DatabaseUnavailable, Pool, open_pool, transaction
+from sealed import Sealer
 from settings import Settings
 from worker import namespace, watchdog
 from workflows.asset import AssetWorkflow
@@ -124,6 +125,7 @@ async def _workers(
     asset_queues = [queue for queue in queues if queue in slots]
     if asset_queues:
         origins = await stack.enter_async_context(OriginClient(settings))
+        sealer = Sealer(settings.secret_keys)
         transcoder = Transcoder(
             settings.av_processes, settings.av_timeout_s, settings.origin_max_bytes
         )
@@ -132,7 +134,9 @@ async def _workers(
         images = await stack.enter_async_context(
             ImageProcesses(settings.image_processes, nice, settings.image_memory_bytes)
         )
-        processing = ProcessActivities(settings, pool, origins, images, transcoder, store, scratch)
+        processing = ProcessActivities(
+            settings, pool, origins, images, transcoder, store, scratch, sealer
+        )
         workers.append(
             Worker(
                 client,

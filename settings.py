@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     origin_file_roots: Annotated[list[Path], NoDecode, BeforeValidator(_folders)] = Field(
         default=[], description="folders that `file://` origins may be in, comma-separated"
     )
+    origin_s3_buckets: Annotated[list[str], NoDecode, BeforeValidator(_parts)] = Field(
+        default=[],
+        description="buckets that `s3://` origins may be in, comma-separated; the `AWS_…` "
+        "variables say where and with which credentials",
+    )
     origin_max_bytes: int = Field(
         default=20 * 1024 * MIB, gt=0, description="the largest original, in bytes"
     )

@@ -36,6 +36,10 @@ PROBE_S = 60.0
 MISSING_S = 0.5
 """What a container may promise beyond what decodes, in seconds, besides 2 % of it."""
 
+CRASHES = 3
+"""Processes that one file may cost: the first may have been killed for want of memory."""
+
+CRASHED = "The file crashed its decoder"
 DAMAGED = "The file is not sound or film that can be read: it is damaged or in an unknown format"
 CUT_SHORT = "The file is not sound or film that can be read: it is cut short"
 
@@ -86,7 +90,13 @@ class Transcoder:
                 raise AssetFault("There is no sound in the file")
             into = source.with_name("film.mp4" if film else "sound.mp3")
             words = ("-progress", "pipe:1", "-nostats", "-loglevel", "error", "-map_metadata", "-1")
-            made_s = await self._make(source, into, (*words, *(VIDEO if film else AUDIO)), say)
+            making = (*words, *(VIDEO if film else AUDIO))
+            for _ in range(CRASHES):
+                made_s = await self._make(source, into, making, say)
+                if made_s is not None:
+                    break
+            else:
+                raise AssetFault(CRASHED)
         if film or found.size is None:
             seconds = found.seconds or made_s
             if made_s + MISSING_S < 0.98 * seconds:
@@ -114,8 +124,8 @@ class Transcoder:
 
     async def _make(
         self, source: Path, into: Path, words: Sequence[str], say: Callable[[str], None]
-    ) -> float:
-        """Runs ffmpeg to its end; the seconds made."""
+    ) -> float | None:
+        """Runs ffmpeg to its end; the seconds made, None if it crashed."""
         made_s = 0.0
         try:
             async with (
@@ -140,6 +150,8 @@ class Transcoder:
             raise DiskFull("There is no room to process the file")
         if code == -signal.SIGXFSZ or b"File too large" in words_of_fault:
             raise AssetFault(f"What is made of the file is larger than {self._file_bytes:,} bytes")
+        if code < 0:
+            return None
         if code or made_s == 0:
             raise AssetFault(DAMAGED)
         return made_s

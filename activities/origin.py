@@ -1,4 +1,4 @@
-"""Fetches originals over http and https, and from folders that are allowed."""
+"""Fetches originals over http and https, and from folders and buckets that are allowed."""
 
 import asyncio
 import email.utils
@@ -17,6 +17,9 @@ from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
 import httpcore
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store
 
 from activities.addresses import GuardedBackend
 from activities.content_encoding import decoder
@@ -48,6 +51,7 @@ class OriginClient:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._buckets: dict[str, S3Store] = {}
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
             max_connections=CONNECTIONS,
@@ -80,6 +84,8 @@ class OriginClient:
         try:
             if url[:5].lower() == "file:":
                 fetched = await asyncio.to_thread(self._copy, url, into)
+            elif url[:5].lower() == "s3://":
+                fetched = await self._object(url, into)
             else:
                 fetched = await self._get(OriginUrl.parse(url), into, authorization)
         except BaseException as error:
@@ -171,6 +177,40 @@ class OriginClient:
 
     def _too_large(self) -> AssetFault:
         return AssetFault(f"The original is larger than {self._settings.origin_max_bytes:,} bytes")
+
+    async def _object(self, url: str, into: Path) -> Fetched:
+        bucket, _, key = url[5:].partition("/")
+        if bucket not in self._settings.origin_s3_buckets:
+            raise AssetFault("The origin is in a bucket that may not be read")
+        if not key:
+            raise AssetFault("The origin names a bucket, and no object in it")
+        patience = self._settings.origin_timeout_s
+        try:
+            store = self._buckets.setdefault(bucket, S3Store(bucket))
+            async with asyncio.timeout(2 * patience):
+                found = await obstore.get_async(store, key)
+            if found.meta["size"] > self._settings.origin_max_bytes:
+                raise self._too_large()
+            parts = found.stream(min_chunk_size=WRITE_BYTES).__aiter__()
+            with into.open("wb", buffering=0) as file:
+                while True:
+                    async with asyncio.timeout(patience):
+                        part = await anext(parts, None)
+                    if part is None:
+                        break
+                    file.write(part)
+                size = file.tell()
+        except TimeoutError as error:
+            raise OriginAway("The bucket of the origin did not answer in time") from error
+        except FileNotFoundError as error:
+            raise AssetFault("There is no such object in the origin's bucket") from error
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise AssetFault("The origin's bucket does not give this object") from error
+        except BaseError as error:
+            raise OriginAway("The bucket of the origin cannot be read now") from error
+        if size != found.meta["size"]:
+            raise OriginAway("The connection to the bucket of the origin failed")
+        return Fetched(into, size, None)
 
     def _copy(self, url: str, into: Path) -> Fetched:
         source = self._allowed_file(url)

@@ -139,6 +139,7 @@ class ProcessActivities:
     async def _derive(self, work: Work, folder: Path, beat: Beat) -> Processed:
         policies = {each["channel"]: each["policy"] for each in work.delivery_channels}
         if policies.keys() <= {"none"}:
+            await self.store.delete(sorted(work.keys))
             return Processed()
         original = folder / "original"
 

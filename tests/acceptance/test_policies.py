@@ -47,6 +47,9 @@ def test_what_a_new_policy_does_not_make_is_removed(customer: Customer, origin: 
     file = {**picture(origin, "a"), "deliveryChannels": ["file"]}
     assert customer.put("/spaces/1/images/a", file).status_code == 200
     assert stored(customer) == {"file a"}
+    none = {**picture(origin, "a"), "deliveryChannels": ["none"]}
+    assert customer.put("/spaces/1/images/a", none).status_code == 200
+    assert stored(customer) == set()
 
 
 def test_all_sizes_go_with_the_asset(customer: Customer, origin: Origin) -> None:

@@ -32,6 +32,9 @@ CONNECTIONS = 64
 SLOWEST_BYTES_S = 1024
 """A body that comes slower than this on average is given up, after the first time-out period."""
 
+RESUMES = 10
+"""Times that a cut connection is taken up where it ended, within one try at an original."""
+
 WRITE_BYTES = 1024 * 1024
 TRY_AGAIN = {408, 425, 429}
 LONGEST_WAIT_S = 3600.0
@@ -44,6 +47,46 @@ class Fetched:
     path: Path
     size_bytes: int
     media_type: str | None
+
+
+@dataclass
+class _Kept:
+    """What a connection that was cut has left: so many bytes of what `validator` stands for."""
+
+    size: int = 0
+    validator: bytes = b""
+    goes: int = 0
+    size_before: int = 0
+
+    def begin(self, response: httpcore.Response) -> None:
+        """Notes how the origin will know whether it has changed (RFC 9110, 13.1.5)."""
+        etag = _header(response, b"etag") or b""
+        strong = etag if etag.startswith(b'"') else _header(response, b"last-modified")
+        encoded = _header(response, b"content-encoding") not in (None, b"", b"identity")
+        whole = _header(response, b"accept-ranges") == b"none"
+        self.validator = b"" if encoded or whole else strong or b""
+
+    def may_go_on(self) -> bool:
+        """Whether to ask for the rest: each time only after more has come than the time before."""
+        if not self.validator or self.goes >= RESUMES or self.size <= self.size_before:
+            return False
+        self.goes += 1
+        self.size_before = self.size
+        return True
+
+    def goes_on_with(self, response: httpcore.Response) -> bool:
+        """Whether an answer is the rest of what is kept."""
+        start = f"bytes {self.size}-".encode()
+        etag = _header(response, b"etag")
+        return (
+            response.status == HTTPStatus.PARTIAL_CONTENT
+            and (_header(response, b"content-range") or b"").startswith(start)
+            and (etag is None or not self.validator.startswith(b'"') or etag == self.validator)
+        )
+
+    def start_over(self) -> None:
+        """The original has changed, or the origin does not give a part of it."""
+        self.size, self.size_before, self.validator = 0, 0, b""
 
 
 class OriginClient:
@@ -99,30 +142,45 @@ class OriginClient:
         return fetched
 
     async def _get(self, url: OriginUrl, into: Path, authorization: str | None) -> Fetched:
-        known = url.place
-        for _ in range(REDIRECTS + 1):
+        known, redirects, kept = url.place, 0, _Kept()
+        while True:
+            allowed = authorization if url.place == known else None
             try:
-                response = await self._answer(url, authorization if url.place == known else None)
+                response = await self._answer(url, allowed, kept)
                 try:
                     location = _header(response, b"location")
                     if response.status in (301, 302, 303, 307, 308) and location:
+                        redirects += 1
+                        if redirects > REDIRECTS:
+                            raise AssetFault(f"The origin redirects more than {REDIRECTS} times")
                         url = url.join(location)
                         continue
-                    _check_status(response, url.host)
-                    return await self._save(response, url.host, into)
+                    if kept.size and not kept.goes_on_with(response):
+                        kept.start_over()
+                        if response.status in (206, 416):  # another part, or none
+                            continue
+                    if not kept.size:
+                        _check_status(response, url.host)
+                    return await self._save(response, url.host, into, kept)
                 finally:
                     await response.aclose()
             except (TimeoutError, httpcore.TimeoutException) as error:
-                raise OriginAway(f"The origin {url.host} did not answer in time") from error
+                away = OriginAway(f"The origin {url.host} did not answer in time")
+                if not kept.may_go_on():
+                    raise away from error
             except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-                raise OriginAway(_failure(error, url.host)) from error
-        raise AssetFault(f"The origin redirects more than {REDIRECTS} times")
+                if not kept.may_go_on():
+                    raise OriginAway(_failure(error, url.host)) from error
 
-    async def _answer(self, url: OriginUrl, authorization: str | None) -> httpcore.Response:
+    async def _answer(
+        self, url: OriginUrl, authorization: str | None, kept: "_Kept"
+    ) -> httpcore.Response:
         """Connects, asks, and reads the answer's headers."""
-        credentials: dict[bytes | str, bytes | str] = (
+        more: dict[bytes | str, bytes | str] = (
             {} if authorization is None else {"Authorization": authorization}
         )
+        if kept.size:
+            more |= {"Range": f"bytes={kept.size}-", "If-Range": kept.validator}
         patience = self._settings.origin_timeout_s
         request = httpcore.Request(
             "GET",
@@ -132,7 +190,7 @@ class OriginClient:
                 "Accept": "*/*",
                 "Accept-Encoding": "identity",
                 "User-Agent": "iiifq",
-                **credentials,
+                **more,
             },
             extensions={"timeout": {"connect": patience, "read": patience, "write": patience}},
         )
@@ -141,15 +199,19 @@ class OriginClient:
         async with asyncio.timeout(2 * patience):
             return await self._pool.handle_async_request(request)
 
-    async def _save(self, response: httpcore.Response, host: str, into: Path) -> Fetched:
+    async def _save(
+        self, response: httpcore.Response, host: str, into: Path, kept: "_Kept"
+    ) -> Fetched:
         most = self._settings.origin_max_bytes
-        if int(_header(response, b"content-length") or 0) > most:
+        if int(_header(response, b"content-length") or 0) + kept.size > most:
             raise self._too_large()
         decoding = decoder((_header(response, b"content-encoding") or b"").decode("latin-1"))
         if decoding is None:
             raise AssetFault(f"The origin {host} sends the file in an encoding that is not read")
-        received, size, started, part = 0, 0, time.monotonic(), bytearray()
-        with into.open("wb", buffering=0) as file:
+        if not kept.size:
+            kept.begin(response)
+        received, size, started, part = 0, kept.size, time.monotonic(), bytearray()
+        with into.open("ab" if kept.size else "wb", buffering=0) as file:
             try:
                 async for chunk in response.aiter_stream():
                     received += len(chunk)
@@ -162,10 +224,13 @@ class OriginClient:
                         if len(part) >= WRITE_BYTES:
                             file.write(part)
                             part.clear()
+                            kept.size = size
                             await asyncio.sleep(0)  # heartbeats go on while a bomb unfolds
             except zlib.error as error:
                 raise AssetFault(f"The origin {host} sends a damaged file") from error
-            file.write(part)
+            finally:
+                file.write(part)
+                kept.size = size
         if not decoding.whole:
             raise OriginAway(f"The connection to the origin {host} failed")
         media_type = _header(response, b"content-type")

@@ -3,6 +3,7 @@
 import asyncio
 import email.utils
 import gzip
+import re
 import ssl
 import time
 import zlib
@@ -193,6 +194,65 @@ async def test_six_are_not(into: Path) -> None:
         with pytest.raises(AssetFault, match="more than 5 times"):
             await fetch(server.url, into)
     assert len(server.asked) == 6
+
+
+BODY = bytes(range(256)) * 4000
+
+
+def cut(etags: list[str], ranged: bool = True, **headers: str) -> Script:
+    """Gives a third of what is left, and is cut; its ETag is the next of these each time."""
+    answers = iter(etags)
+
+    async def script(head: bytes, writer: asyncio.StreamWriter) -> None:
+        etag = next(answers)
+        found = re.search(rb"Range: bytes=([0-9]+)-\r\nIf-Range: (.*)\r\n", head)
+        start = int(found[1]) if found and ranged and found[2].decode() == etag else 0
+        left = BODY[start:]
+        given: dict[str, str | int] = {"Content_Length": len(left), "ETag": etag, **headers}
+        if start:
+            given["Content_Range"] = f"bytes {start}-{len(BODY) - 1}/{len(BODY)}"
+        writer.write(reply("206 Partial Content" if start else "200 OK", b"", **given))
+        writer.write(left if len(left) < 100_000 else left[: len(left) // 3])
+
+    return script
+
+
+async def test_a_cut_connection_is_taken_up(into: Path) -> None:
+    async with serving(cut(['"a"'] * 9)) as server:
+        fetched = await fetch(server.url, into)
+    assert into.read_bytes() == BODY
+    assert fetched.size_bytes == len(BODY)
+    assert len(server.asked) == 7
+
+
+async def test_what_has_changed_meanwhile_is_fetched_anew(into: Path) -> None:
+    async with serving(cut(['"a"', '"b"', '"b"', *['"b"'] * 9])) as server:
+        await fetch(server.url, into)
+    assert into.read_bytes() == BODY
+    assert b'If-Range: "b"' in server.asked[2]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        cut(['W/"a"'] * 9),
+        cut([""] * 9),
+        cut(['"a"'] * 9, Accept_Ranges="none"),
+    ],
+)
+async def test_what_cannot_be_taken_up_is_asked_later(into: Path, script: Script) -> None:
+    async with serving(script) as server:
+        with pytest.raises(OriginAway, match="connection to the origin"):
+            await fetch(server.url, into)
+    assert len(server.asked) == 1
+    assert not into.exists()
+
+
+async def test_a_server_without_ranges_is_not_asked_for_ever(into: Path) -> None:
+    async with serving(cut(['"a"'] * 99, ranged=False)) as server:
+        with pytest.raises(OriginAway):
+            await fetch(server.url, into)
+    assert len(server.asked) < 30
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

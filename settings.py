@@ -81,6 +81,9 @@ class Settings(BaseSettings):
         gt=0,
         description="seconds to connect to an origin, and between two parts of its answer",
     )
+    origin_host_connections: int = Field(
+        default=8, gt=0, description="originals that a worker fetches from one host at once"
+    )
     scratch_folder: Path | None = Field(
         default=None,
         description="where originals are kept while they are processed; unset: the system's",

@@ -9,6 +9,8 @@ import ssl
 import stat
 import time
 import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from http import HTTPStatus
@@ -38,6 +40,8 @@ RESUMES = 10
 WRITE_BYTES = 1024 * 1024
 TRY_AGAIN = {408, 425, 429}
 LONGEST_WAIT_S = 3600.0
+LONGEST_HOST_WAIT_S = 60.0
+"""A Retry-After holds up every asset of its host, and their slots, no longer than this."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,20 @@ class _Kept:
         self.size, self.size_before, self.validator = 0, 0, b""
 
 
+@dataclass
+class _Host:
+    """A host of origins: places for connections, and when it may be asked again (monotonic)."""
+
+    free: asyncio.Semaphore
+    not_before: float = 0.0
+
+
 class OriginClient:
     """Fetches originals; an async context manager that a worker opens once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._hosts: dict[str, _Host] = {}
         self._buckets: dict[str, S3Store] = {}
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
@@ -130,7 +143,9 @@ class OriginClient:
             elif url[:5].lower() == "s3://":
                 fetched = await self._object(url, into)
             else:
-                fetched = await self._get(OriginUrl.parse(url), into, authorization)
+                parsed = OriginUrl.parse(url)
+                async with self._politely(parsed.host):
+                    fetched = await self._get(parsed, into, authorization)
         except BaseException as error:
             into.unlink(missing_ok=True)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -140,6 +155,22 @@ class OriginClient:
             into.unlink()
             raise AssetFault("The file at the origin is empty")
         return fetched
+
+    @asynccontextmanager
+    async def _politely(self, host: str) -> AsyncIterator[None]:
+        """A place among the connections to a host, once it is not to be left alone any more."""
+        known = self._hosts.setdefault(
+            host, _Host(asyncio.Semaphore(self._settings.origin_host_connections))
+        )
+        async with known.free:
+            while (wait := known.not_before - time.monotonic()) > 0:  # noqa: ASYNC110 - it moves
+                await asyncio.sleep(wait)
+            try:
+                yield
+            except OriginAway as away:
+                asked = min(away.retry_after_s or 0.0, LONGEST_HOST_WAIT_S)
+                known.not_before = max(known.not_before, time.monotonic() + asked)
+                raise
 
     async def _get(self, url: OriginUrl, into: Path, authorization: str | None) -> Fetched:
         known, redirects, kept = url.place, 0, _Kept()

@@ -196,6 +196,38 @@ async def test_six_are_not(into: Path) -> None:
     assert len(server.asked) == 6
 
 
+async def test_a_host_that_asks_for_time_is_given_it_by_all(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    async def script(_: bytes, writer: asyncio.StreamWriter) -> None:
+        asked.append(time.monotonic())
+        busy = len(asked) == 1
+        writer.write(reply("503 Busy", Retry_After=1) if busy else reply())
+
+    chosen: dict[str, Any] = {"origin_allow": "127.0.0.0/8", "origin_host_connections": 1}
+    async with serving(script) as server, OriginClient(Settings(**chosen)) as origins:
+        fetching = [origins.fetch(server.url, tmp_path / str(number)) for number in range(3)]
+        ended = await asyncio.gather(*fetching, return_exceptions=True)
+    assert [type(each) for each in ended] == [OriginAway, Fetched, Fetched]
+    assert asked[1] - asked[0] >= 1
+
+
+async def test_connections_to_a_host_are_few(tmp_path: Path) -> None:
+    open_now: list[int] = [0, 0]  # and the most of it
+
+    async def script(_: bytes, writer: asyncio.StreamWriter) -> None:
+        open_now[0] += 1
+        open_now[1] = max(open_now)
+        await asyncio.sleep(0.05)
+        open_now[0] -= 1
+        writer.write(reply())
+
+    chosen: dict[str, Any] = {"origin_allow": "127.0.0.0/8", "origin_host_connections": 3}
+    async with serving(script) as server, OriginClient(Settings(**chosen)) as origins:
+        await asyncio.gather(*(origins.fetch(server.url, tmp_path / str(n)) for n in range(12)))
+    assert open_now[1] == 3
+
+
 BODY = bytes(range(256)) * 4000
 
 

@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import backlog, post, scans, views
+from bench import backlog, post, processing, scans, views
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -16,6 +16,7 @@ def main() -> None:
     rounds = int(os.environ.get("IIIFQ_BENCH_ROUNDS", "3"))
     figures = [
         scans.run(count, rounds),
+        *processing.run(count, rounds),
         *backlog.run(backlog=10_000),
         post.run(1000, rounds=11),
         *views.run(batches=10_000, rounds=200),

@@ -37,7 +37,8 @@ def bare(url: str, folder: str) -> None:
         derive(ImageJob(source, Path(made), "default", THUMBS, 10**9))
 
 
-def _quiet() -> None:
+def quiet() -> None:
+    """One libvips thread for each process: as many processes as cores are at work."""
     os.environ["VIPS_CONCURRENCY"] = "1"
 
 
@@ -98,7 +99,7 @@ def run(count: int, rounds: int) -> Figure:
         with (
             origin(folder / "origin") as url,
             running_stack(folder / "data", IIIFQ_RECONCILE_S="30") as stack,
-            ProcessPoolExecutor(cores, get_context("spawn"), _quiet) as pool,
+            ProcessPoolExecutor(cores, get_context("spawn"), quiet) as pool,
         ):
             customer = stack.customer()
             urls = [f"{url}/{names[n % len(names)]}" for n in range(count)]

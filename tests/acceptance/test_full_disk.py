@@ -1,5 +1,6 @@
 """A full disk pauses work with a clear state and loses nothing."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -65,5 +66,14 @@ def test_work_waits_for_room(tmp_path: Path, origin: Origin, full: str) -> None:
             assert (finished["completed"], finished["errors"]) == (3, 0)
             stack.wait_ready()
             worker = (small if full == "scratch" else data) / "scratch"
-            until("nothing is left in scratch", lambda: not list(worker.glob("worker-*/asset-*")))
+            until(
+                "nothing is left in scratch",
+                lambda: (
+                    not any(
+                        name.startswith("asset-")
+                        for _, names, _ in os.walk(worker)
+                        for name in names
+                    )
+                ),
+            )
         assert not list(worker.glob("worker-*")), "nor of the worker that ended"

@@ -156,6 +156,7 @@ class ProcessActivities:
             parts.append(made)
         if "file" in policies:
             parts.append(await asyncio.to_thread(_unchanged, fetched, work.media_type))
+        _refuse_beyond_quota(work, sum(each.size_bytes for part in parts for each in part.files))
         below = place(work.customer_id, work.space_id, work.asset_id)
         derivatives = []
         for derived in (each for part in parts for each in part.files):
@@ -181,6 +182,14 @@ class ProcessActivities:
             max_pixels=self.settings.image_max_pixels,
         )
         return await self.images.derive(job, self.settings.image_timeout_s)
+
+
+def _refuse_beyond_quota(work: Work, size_bytes: int) -> None:
+    if work.room_bytes is not None and size_bytes > work.room_bytes:
+        raise AssetFault(
+            f"the customer's storage quota leaves {max(0, work.room_bytes)} bytes, and this asset"
+            f" takes {size_bytes}: delete assets or have the quota raised, then retry"
+        )
 
 
 def _sizes(policy: str | Sequence[str] | None) -> tuple[str, ...]:

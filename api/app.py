@@ -21,6 +21,7 @@ from api import (
     origin_strategies,
     queues,
     spaces,
+    storage,
 )
 from api.dispatch import Dispatcher
 from api.hydra import Problem, not_found, problem_response
@@ -58,7 +59,7 @@ def make_app(settings: Settings) -> FastAPI:
     )
     for module in (
         *(entry, health, spaces, assets, asset_changes, manifests, origin_strategies),
-        *(derivatives, image_service),
+        *(derivatives, image_service, storage),
     ):
         app.include_router(module.router)
     app.include_router(queues.global_router)

@@ -11,6 +11,7 @@ from api.assets import LARGEST_SPACE, asset_page, found, shown
 from api.dispatch import Dispatcher
 from api.hydra import Links, Resource, bad_request, not_found
 from api.requests import Customer, MadeLinks, database, whole_number
+from api.storage import within_quota
 from projection import asset, space
 from projection.database import Connection
 
@@ -72,7 +73,8 @@ async def put_asset(
     faults.refuse_if_any()
     async with database(request) as connection:
         await _space(connection, customer, space_id)
-        job = await asset.put(connection, customer, number, {**fields, "id": asset_id})
+        async with within_quota(connection, customer):
+            job = await asset.put(connection, customer, number, {**fields, "id": asset_id})
     status = 201 if job.is_new else 200
     return await _processed(request, links, (customer, number, asset_id), job, status)
 

@@ -46,4 +46,5 @@ def shown(links: Links, row: customers.Customer) -> Resource:
         allImages=f"{url}/allImages",
         manifests=f"{url}/manifests",
         originStrategies=f"{url}/originStrategies",
+        storage=f"{url}/storage",
     )

@@ -40,7 +40,7 @@ def _page(of: str, *refuses: int, queried: bool = False) -> Operation:
     return Operation(of, refuses=(400, *refuses), paged=True, queried=queried)
 
 
-_SUBMIT = Operation("Batch", (201, 200), takes="Submission", refuses=(400, 404, 413, 422))
+_SUBMIT = Operation("Batch", (201, 200), takes="Submission", refuses=(400, 404, 413, 422, 507))
 _BATCH = f"{QUEUE}/batches/{{batch_id}}"
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
@@ -49,6 +49,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("get", "/health/live"): Operation("Health", public=True),
     ("get", "/health/ready"): Operation("Health", (200, 503), public=True),
     ("get", "/customers/{customer_id}"): Operation("Customer"),
+    ("get", "/customers/{customer_id}/storage"): Operation("CustomerStorage"),
     ("get", "/customers/{customer_id}/allImages"): _page("Assets", queried=True),
     ("get", SPACES): _page("Spaces"),
     ("post", SPACES): Operation("Space", (201,), takes="SpaceSent", refuses=(400, 413)),
@@ -60,12 +61,15 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Space", takes="SpaceChange", refuses=(400, 404, 413)
     ),
     ("delete", f"{SPACES}/{{space_id}}"): Operation(None, (204,), refuses=(404, 409)),
+    ("get", f"{SPACES}/{{space_id}}/storage"): Operation("SpaceStorage", refuses=(404,)),
     ("get", IMAGES): _page("Assets", 404, queried=True),
     ("patch", IMAGES): Operation(
         "Assets", takes="MetadataOfMany", refuses=(400, 404, 413), paged=True, queried=True
     ),
     ("get", IMAGE): Operation("Asset", refuses=(404,)),
-    ("put", IMAGE): Operation("Asset", (200, 201, 202), takes="AssetSent", refuses=(400, 404, 413)),
+    ("put", IMAGE): Operation(
+        "Asset", (200, 201, 202), takes="AssetSent", refuses=(400, 404, 413, 507)
+    ),
     ("patch", IMAGE): Operation("Asset", (200, 202), takes="AssetChange", refuses=(400, 404, 413)),
     ("delete", IMAGE): Operation(None, (204,), refuses=(404,)),
     ("post", f"{IMAGE}/reingest"): Operation("Asset", (200, 202), refuses=(404,)),

@@ -11,6 +11,7 @@ from api.dispatch import Dispatcher
 from api.hydra import Links, Problem, Resource, bad_request, collection, resource, window
 from api.requests import MadeLinks, TheSettings, database
 from api.scope import Scope, TheScope
+from api.storage import within_quota
 from projection import asset, batch, manifest, queue, space
 from projection.batch import BatchView, IdempotencyConflict
 from projection.database import Connection
@@ -91,7 +92,10 @@ async def _submit(
             space=None if scope.manifest is None else submission.OWN_SPACE,
         )
         await _settle_spaces(connection, scope, assets)
-        batch_id = await batch.submit(connection, scope.customer, scope.manifest_key, kind, assets)
+        async with within_quota(connection, scope.customer):
+            batch_id = await batch.submit(
+                connection, scope.customer, scope.manifest_key, kind, assets
+            )
         if key is not None:
             await batch.keep_key(connection, scope.customer, key, batch_id)
         row = await batches.found(connection, scope, str(batch_id))

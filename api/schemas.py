@@ -132,6 +132,8 @@ SCHEMAS: Mapping[str, Schema] = {
         spaces=LINK,
         allImages=LINK,
         manifests=LINK,
+        originStrategies=LINK,
+        storage=LINK,
     ),
     "GlobalQueue": _resource(
         "vocab:Queue", incoming=COUNT, priority=COUNT, success=COUNT, failed=COUNT
@@ -232,6 +234,17 @@ SCHEMAS: Mapping[str, Schema] = {
         created=DATE,
         approximateNumberOfImages=COUNT,
         images=LINK,
+        storage=LINK,
+    ),
+    "SpaceStorage": _resource(
+        "vocab:CustomerStorage", numberOfStoredImages=COUNT, totalSizeOfStoredImages=COUNT
+    ),
+    "CustomerStorage": _resource(
+        "vocab:CustomerStorage",
+        numberOfStoredImages=COUNT,
+        totalSizeOfStoredImages=COUNT,
+        maximumNumberOfStoredImages=COUNT,
+        maximumTotalSizeOfStoredImages=COUNT,
     ),
     "SpaceSent": {**_object("name", name=TEXT), "example": {"name": "books"}},
     "SpaceChange": {**_object("", name=TEXT), "example": {"name": "maps"}},

@@ -34,6 +34,7 @@ def shown(links: Links, customer_id: int, row: space.Space) -> Resource:
         created=date(row.created),
         approximateNumberOfImages=row.assets,
         images=f"{url}/images",
+        storage=f"{url}/storage",
     )
 
 

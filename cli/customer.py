@@ -112,6 +112,26 @@ def weight(customer_id: CustomerId, share: float, data: Data = None) -> None:
     print(f"customer {customer_id} has weight {changed.weight:g}, from its next batch on")
 
 
+@app.command()
+def quota(
+    customer_id: CustomerId,
+    assets: Annotated[int | None, typer.Option(min=0, help="unset: no bound")] = None,
+    size_bytes: Annotated[
+        int | None, typer.Option("--bytes", min=0, help="unset: no bound")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Bounds how many assets a customer may have, and the bytes of their derivatives."""
+    changed = in_database(data, lambda c: customer.set_quota(c, customer_id, assets, size_bytes))
+    if changed is None:
+        raise SystemExit(f"there is no customer {customer_id}")
+    shown = (
+        f"{'any number of' if n is None else n} {what}"
+        for n, what in ((changed.quota_assets, "assets"), (changed.quota_bytes, "bytes"))
+    )
+    print(f"customer {customer_id} may have {' and '.join(shown)}")
+
+
 @keys.command("add")
 def add_key(customer_id: CustomerId, data: Data = None) -> None:
     """Adds a key; prints it and its secret, the secret this once."""

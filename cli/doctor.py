@@ -75,8 +75,8 @@ async def _counts(examined: Examined) -> AsyncIterator[str]:
                 await batch.recheck(connection, batch_id)
     for space in spaces:
         yield (
-            f"space {space.customer_id}/{space.id}: counts {space.assets} assets, "
-            f"has {space.counted}"
+            f"space {space.customer_id}/{space.id}: counts {space.assets} assets "
+            f"of {space.bytes} bytes, has {space.counted} of {space.counted_bytes}"
         )
         if examined.fix:
             async with transaction(examined.pool) as connection:

@@ -12,12 +12,14 @@ _sql = statements("audit")
 
 @dataclass(frozen=True)
 class MiscountedSpace:
-    """A space whose counter says `assets`, and that has `counted`."""
+    """A space whose counters say `assets` and `bytes`, and that has `counted`, `counted_bytes`."""
 
     customer_id: int
     id: int
     assets: int
+    bytes: int
     counted: int
+    counted_bytes: int
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ async def miscounted_spaces(connection: Connection) -> list[MiscountedSpace]:
 
 
 async def recount_space(connection: Connection, space: MiscountedSpace) -> None:
-    """Corrects a space's counter."""
+    """Corrects a space's counters."""
+    await connection.execute(_sql["lock_space"], vars(space))
     await connection.execute(_sql["recount_space"], vars(space))
 
 

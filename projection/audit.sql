@@ -12,15 +12,21 @@ WHERE (b.count, b.waiting, b.processing, b.completed, b.errors, b.state = 'finis
         r.completed = r.count, (SELECT count(*) FROM asset a WHERE a.batch_id = b.id))
 ORDER BY b.id;
 
--- miscounted_spaces: spaces whose counter does not agree with their assets
-SELECT s.customer_id, s.id, s.assets, count(a.id) AS counted
+-- miscounted_spaces: spaces whose counters do not agree with their assets
+SELECT s.customer_id, s.id, s.assets, s.bytes, count(a.id) AS counted,
+    coalesce(sum(stored_bytes(a.derivatives)), 0)::bigint AS counted_bytes
 FROM space s LEFT JOIN asset a ON a.customer_id = s.customer_id AND a.space_id = s.id
-GROUP BY s.customer_id, s.id, s.assets HAVING s.assets <> count(a.id)
+GROUP BY s.customer_id, s.id
+HAVING (s.assets, s.bytes) <> (count(a.id), coalesce(sum(stored_bytes(a.derivatives)), 0))
 ORDER BY s.customer_id, s.id;
 
--- recount_space: corrects a space's counter
-UPDATE space s SET assets = (
-    SELECT count(*) FROM asset a WHERE a.customer_id = s.customer_id AND a.space_id = s.id)
+-- lock_space: a space, until the transaction ends
+SELECT FROM space WHERE customer_id = %(customer_id)s AND id = %(id)s FOR NO KEY UPDATE;
+
+-- recount_space: corrects a space's counters; after lock_space, so that nothing changes meanwhile
+UPDATE space s SET (assets, bytes) = (
+    SELECT count(*), coalesce(sum(stored_bytes(a.derivatives)), 0)
+    FROM asset a WHERE a.customer_id = s.customer_id AND a.space_id = s.id)
 WHERE s.customer_id = %(customer_id)s AND s.id = %(id)s;
 
 -- stale_claims: claims on assets that nobody is processing

@@ -11,12 +11,17 @@ _sql = statements("customer")
 
 @dataclass(frozen=True)
 class Customer:
-    """Somebody with queues of their own; `weight` is their share of a task queue."""
+    """Somebody with queues of their own; `weight` is their share of a task queue.
+
+    `quota_assets` and `quota_bytes` bound what they may have; None: no bound.
+    """
 
     id: int
     name: str
     weight: float
     created: datetime
+    quota_assets: int | None
+    quota_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,19 @@ async def set_weight(connection: Connection, customer_id: int, weight: float) ->
     """Changes the customer's share of a task queue; None when there is no such customer."""
     parameters = {"id": customer_id, "weight": weight}
     return await one(connection, Customer, _sql["set_weight"], parameters)
+
+
+async def set_quota(
+    connection: Connection, customer_id: int, assets: int | None, size_bytes: int | None
+) -> Customer | None:
+    """Changes what the customer may have in all; None when there is no such customer."""
+    parameters = {"id": customer_id, "assets": assets, "bytes": size_bytes}
+    return await one(connection, Customer, _sql["set_quota"], parameters)
+
+
+async def lock_quota(connection: Connection, customer_id: int) -> None:
+    """Lets those who add assets of a customer with a quota do so one at a time."""
+    await connection.execute(_sql["lock_quota"], {"id": customer_id})
 
 
 async def add_credential(

@@ -2,19 +2,27 @@
 INSERT INTO customer (id, name)
 VALUES (coalesce(%(id)s::int, nextval(pg_get_serial_sequence('customer', 'id'))::int), %(name)s)
 ON CONFLICT (id) DO NOTHING
-RETURNING id, name, weight, created;
+RETURNING id, name, weight, created, quota_assets, quota_bytes;
 
 -- pass_id: the next minted id is beyond every id in use
 SELECT setval(pg_get_serial_sequence('customer', 'id'), max(id)) FROM customer;
 
 -- get: one customer
-SELECT id, name, weight, created FROM customer WHERE id = %(id)s;
+SELECT id, name, weight, created, quota_assets, quota_bytes FROM customer WHERE id = %(id)s;
 
 -- list: all customers
-SELECT id, name, weight, created FROM customer ORDER BY id;
+SELECT id, name, weight, created, quota_assets, quota_bytes FROM customer ORDER BY id;
 
 -- set_weight: the customer's share of a task queue
-UPDATE customer SET weight = %(weight)s WHERE id = %(id)s RETURNING id, name, weight, created;
+UPDATE customer SET weight = %(weight)s WHERE id = %(id)s RETURNING id, name, weight, created, quota_assets, quota_bytes;
+
+-- set_quota: how many assets, and bytes of derivatives, the customer may have
+UPDATE customer SET quota_assets = %(assets)s, quota_bytes = %(bytes)s WHERE id = %(id)s
+RETURNING id, name, weight, created, quota_assets, quota_bytes;
+
+-- lock_quota: a customer with a quota, until the transaction ends
+SELECT FROM customer WHERE id = %(id)s AND (quota_assets IS NOT NULL OR quota_bytes IS NOT NULL)
+FOR NO KEY UPDATE;
 
 -- add_credential: a key with the hash of its secret
 INSERT INTO credential (key, customer_id, secret_hash)

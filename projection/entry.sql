@@ -24,6 +24,10 @@ WHERE e.batch_id = %(batch_id)s AND e.ordinal = %(ordinal)s FOR NO KEY UPDATE OF
 -- read: an entry with its asset; after lock, so that nothing is stale
 SELECT e.state, e.owned, e.customer_id, e.space_id, e.asset_id, a.media_type, a.origin,
     a.delivery_channels, a.derivatives,
+    (SELECT c.quota_bytes - sum(s.bytes) + stored_bytes(a.derivatives)
+        FROM customer c JOIN space s ON s.customer_id = c.id
+        WHERE c.id = e.customer_id AND c.quota_bytes IS NOT NULL
+        GROUP BY c.quota_bytes)::bigint AS room_bytes,
     (SELECT json_agg(json_build_object('regex', s.regex, 'strategy', s.strategy,
             'credentials', encode(s.credentials, 'base64')) ORDER BY s.position, s.id)
         FROM origin_strategy s WHERE s.customer_id = e.customer_id) AS strategies,
@@ -42,18 +46,19 @@ WITH begun AS (
 UPDATE asset SET ingesting = true, finished = NULL, error = NULL
 WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s AND id = %(asset_id)s;
 
--- end: work ended, well or with an error; the asset follows unless a newer batch has it
-WITH ended AS (
-    UPDATE entry SET state = CASE WHEN %(error)s::text IS NULL
-            THEN 'completed' ELSE 'error' END::entry_state,
-        error = %(error)s
-    WHERE batch_id = %(batch_id)s AND ordinal = %(ordinal)s AND state IN ('waiting', 'processing')
-    RETURNING owned
-)
+-- end_asset: work ended, well or with an error; the asset follows unless a newer batch has it
 UPDATE asset a SET ingesting = false, finished = now(), error = %(error)s,
     width = CASE WHEN %(error)s::text IS NULL THEN %(width)s ELSE a.width END,
     height = CASE WHEN %(error)s::text IS NULL THEN %(height)s ELSE a.height END,
     duration = CASE WHEN %(error)s::text IS NULL THEN %(duration)s ELSE a.duration END,
     derivatives = CASE WHEN %(error)s::text IS NULL THEN %(derivatives)s ELSE a.derivatives END
-FROM ended WHERE ended.owned AND a.customer_id = %(customer_id)s AND a.space_id = %(space_id)s
-    AND a.id = %(asset_id)s;
+FROM entry e
+WHERE e.batch_id = %(batch_id)s AND e.ordinal = %(ordinal)s AND e.owned
+    AND e.state IN ('waiting', 'processing')
+    AND a.customer_id = %(customer_id)s AND a.space_id = %(space_id)s AND a.id = %(asset_id)s;
+
+-- end: the entry itself; after the asset, whose space is locked before the batch
+UPDATE entry SET state = CASE WHEN %(error)s::text IS NULL
+        THEN 'completed' ELSE 'error' END::entry_state,
+    error = %(error)s
+WHERE batch_id = %(batch_id)s AND ordinal = %(ordinal)s AND state IN ('waiting', 'processing');

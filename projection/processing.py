@@ -27,7 +27,8 @@ class HeldBack(Exception):
 @dataclass(frozen=True)
 class Work:
     """An asset to be processed; `keys`: what is in the store of it already; `strategies`:
-    the customer's for originals, with regex, strategy and sealed credentials in base64."""
+    the customer's for originals, with regex, strategy and sealed credentials in base64;
+    `room_bytes`: what the customer's quota leaves for its derivatives, None for no bound."""
 
     customer_id: int
     space_id: int
@@ -37,6 +38,7 @@ class Work:
     delivery_channels: Sequence[Mapping[str, Any]]
     keys: frozenset[str] = frozenset()
     strategies: Sequence[Mapping[str, str]] = ()
+    room_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def _work(row: Mapping[str, Any]) -> Work:
         origin=row["origin"],
         delivery_channels=row["delivery_channels"],
         strategies=row["strategies"] or (),
+        room_bytes=row["room_bytes"],
         keys=frozenset(made["key"] for made in row["derivatives"]),
     )
 
@@ -129,7 +132,9 @@ async def _end_entry(
 ) -> None:
     asset = {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
     async with connection.pipeline():
-        await connection.execute(_entry["end"], {**named, **asset, **_outcome(processed)})
+        outcome = {**named, **asset, **_outcome(processed)}
+        await connection.execute(_entry["end_asset"], outcome)
+        await connection.execute(_entry["end"], outcome)
         await claim.release(connection, asset, f"batch-{named['batch_id']}")
 
 

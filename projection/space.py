@@ -14,13 +14,24 @@ _sql = statements("space")
 
 @dataclass(frozen=True)
 class Space:
-    """A space; `assets` is how many are in it."""
+    """A space; `assets` is how many are in it, `bytes` what their derivatives take."""
 
     id: int
     name: str
     created: datetime
     assets: int
+    bytes: int
     is_new: bool = False
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Assets and bytes of derivatives that a customer has, and may have; None: no bound."""
+
+    assets: int
+    bytes: int
+    quota_assets: int | None
+    quota_bytes: int | None
 
 
 class SpaceNotEmpty(Exception):
@@ -30,6 +41,12 @@ class SpaceNotEmpty(Exception):
 async def get(connection: Connection, customer_id: int, space_id: int) -> Space | None:
     """The space, or None."""
     return await one(connection, Space, _sql["get"], {"customer_id": customer_id, "id": space_id})
+
+
+async def stored(connection: Connection, customer_id: int) -> Stored:
+    """What the customer has in all spaces."""
+    (found,) = await many(connection, Stored, _sql["stored"], {"customer_id": customer_id})
+    return found
 
 
 async def put(connection: Connection, customer_id: int, space_id: int, name: str) -> Space:

@@ -43,7 +43,10 @@ WHERE NOT EXISTS (SELECT FROM queue q
         WHERE q.customer_id = b.customer_id AND q.manifest_key = b.manifest_key)
 UNION ALL
 SELECT 'space ' || id FROM space s
-WHERE assets <> (SELECT count(*) FROM asset a
+WHERE (assets, bytes) <> (
+    SELECT count(*), coalesce(sum((
+        SELECT sum((d ->> 'bytes')::bigint) FROM jsonb_array_elements(a.derivatives) d
+    )), 0) FROM asset a
     WHERE a.customer_id = s.customer_id AND a.space_id = s.id)
 UNION ALL
 SELECT 'entry ' || batch_id || ' ' || ordinal FROM entry e

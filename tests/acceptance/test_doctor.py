@@ -35,9 +35,10 @@ def test_what_disagrees_is_named_and_mended(own_stack: Stack, origin: Origin) ->
     half.touch()
     being_written.touch()
     os.utime(half, (0, 0))
+    size = customer.get("/spaces/1/storage")["totalSizeOfStoredImages"]
     with psycopg.connect(own_stack.run["database_url"]) as connection:
         connection.execute("UPDATE batch SET owned = 5 WHERE id = %s", (batch["id"],))
-        connection.execute("UPDATE space SET assets = 9")
+        connection.execute("UPDATE space SET assets = 9, bytes = bytes + 1")
         connection.execute(
             "INSERT INTO claim (customer_id, space_id, asset_id, holder) "
             "VALUES (%s, 1, 'b', 'batch-77')",
@@ -47,7 +48,7 @@ def test_what_disagrees_is_named_and_mended(own_stack: Stack, origin: Origin) ->
     assert found.returncode == 1
     for words in (
         f"batch {batch['id']}: its counts do not agree",
-        f"space {place}: counts 9 assets, has 3",
+        f"space {place}: counts 9 assets of {size + 1} bytes, has 3 of {size}",
         f"asset {place}/b: is held by batch-77",
         f"asset {place}/a: not in the store",
         f"in the store, and no asset's: thumbs/{place}/gone/100.jpg",

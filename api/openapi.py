@@ -179,6 +179,7 @@ WORDS = {
     422: "The Idempotency-Key was used with another body",
     501: "The operator has not set what this needs",
     503: "The database does not answer; nothing was changed",
+    507: "More than the customer's quota; nothing was changed",
 }
 
 

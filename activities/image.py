@@ -93,12 +93,26 @@ def _open(job: ImageJob) -> pyvips.Image:
     loader = _loader(job.source)
     options: dict[str, Any] = {"access": "sequential", "fail_on": "error"}
     if loader == "svg":
-        image = pyvips.Image.svgload_buffer(
-            job.source.read_bytes(), dpi=CSS_DPI, scale=LIBVIPS_DPI / CSS_DPI, **options
-        )
+        image = _drawing(job, options)
     else:
         image = getattr(pyvips.Image, f"{loader}load")(str(job.source), **options)
     check(image.width, image.height)
+    return image
+
+
+def _drawing(job: ImageJob, options: dict[str, Any]) -> pyvips.Image:
+    content = job.source.read_bytes()
+    load = partial(pyvips.Image.svgload_buffer, content, dpi=CSS_DPI, **options)
+    image = load(scale=LIBVIPS_DPI / CSS_DPI)
+    # libvips gives a side beyond what it can count as 1; it says so only of a larger scale.
+    if 1 in (image.width, image.height):
+        try:
+            load(scale=1000)
+        except pyvips.Error as error:
+            raise AssetFault(
+                "The image is too large: it is a drawing with a side of more pixels than can be"
+                f" counted, and at most {job.max_pixels:,} in all are allowed"
+            ) from error
     return image
 
 

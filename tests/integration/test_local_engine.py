@@ -1,6 +1,7 @@
 """Postgres and Temporal as tests get them."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -39,6 +40,7 @@ async def test_a_stopped_temporal_does_not_answer(
     try:
         await answer(child, process, 60)
         process.send_signal(signal.SIGSTOP)
+        await asyncio.to_thread(os.waitid, os.P_PID, process.pid, os.WSTOPPED)  # all its threads
         assert not await child.alive()
         process.send_signal(signal.SIGCONT)
         async with asyncio.timeout(30):

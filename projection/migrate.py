@@ -1,4 +1,7 @@
-"""Brings a database to the newest schema: numbered `.sql` files, applied once each, in order."""
+"""Brings a database to the newest schema: numbered `.sql` files, applied once each, in order.
+
+A file that is on main is never changed: databases out there have applied it. Another follows it.
+"""
 
 from importlib import resources
 

@@ -1,6 +1,7 @@
 """A Postgres for the session, and a database of its own for each test, made from a template."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from itertools import count
 from urllib.parse import urlsplit, urlunsplit
 
@@ -28,14 +29,28 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def _new_database(server: str, template: str) -> Iterator[str]:
+    name = sql.Identifier(f"test_{next(_numbers)}")
+    with psycopg.connect(_database(server, "postgres"), autocommit=True) as connection:
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(create.format(name, sql.Identifier(template)))
+        yield _database(server, name.as_string().strip('"'))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
 @pytest.fixture
 def database_url(template: str) -> Iterator[str]:
     """The URL of an empty database."""
-    name = sql.Identifier(f"test_{next(_numbers)}")
-    with psycopg.connect(_database(template, "postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE iiifq").format(name))
-        yield _database(template, name.as_string().strip('"'))
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    with _new_database(template, "iiifq") as url:
+        yield url
+
+
+@pytest.fixture
+def bare_url(template: str) -> Iterator[str]:
+    """The URL of a database without a schema."""
+    with _new_database(template, "template0") as url:
+        yield url
 
 
 @pytest.fixture

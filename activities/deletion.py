@@ -1,4 +1,4 @@
-"""Removes the derivatives of a deleted asset from the store."""
+"""Removes from the store what an asset has no more: it was deleted, or made by other policies."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class DeletionActivities:
 
     @activity.defn(name=REMOVE_DERIVATIVES)
     async def remove_derivatives(self, deletion_id: int) -> None:
-        """Removes what the asset left, and leaves what belongs to a newer one of the same id."""
+        """Removes what the asset left, and leaves what belongs to the one that has its id now."""
         try:
             async with transaction(self.pool) as connection:
                 deletion = await asset.begin_deletion(connection, deletion_id)

@@ -204,7 +204,7 @@ class OriginClient:
                     raise OriginAway(_failure(error, url.host)) from error
 
     async def _answer(
-        self, url: OriginUrl, authorization: str | None, kept: "_Kept"
+        self, url: OriginUrl, authorization: str | None, kept: _Kept
     ) -> httpcore.Response:
         """Connects, asks, and reads the answer's headers."""
         more: dict[bytes | str, bytes | str] = (
@@ -231,7 +231,7 @@ class OriginClient:
             return await self._pool.handle_async_request(request)
 
     async def _save(
-        self, response: httpcore.Response, host: str, into: Path, kept: "_Kept"
+        self, response: httpcore.Response, host: str, into: Path, kept: _Kept
     ) -> Fetched:
         most = self._settings.origin_max_bytes
         if int(_header(response, b"content-length") or 0) + kept.size > most:

@@ -139,7 +139,6 @@ class ProcessActivities:
     async def _derive(self, work: Work, folder: Path, beat: Beat) -> Processed:
         policies = {each["channel"]: each["policy"] for each in work.delivery_channels}
         if policies.keys() <= {"none"}:
-            await self.store.delete(sorted(work.keys))
             return Processed()
         original = folder / "original"
 
@@ -163,8 +162,6 @@ class ProcessActivities:
             key, path = f"{derived.channel}/{below}{derived.suffix}", folder / derived.name
             await room(partial(self.store.put, key, path))
             derivatives.append(_recorded(key, derived))
-        # What an earlier processing made and this one did not: by other channels or policies.
-        await self.store.delete(sorted(work.keys - {str(each["key"]) for each in derivatives}))
         return Processed(
             width=next((part.width for part in parts if part.width), None),
             height=next((part.height for part in parts if part.height), None),
@@ -187,7 +184,7 @@ class ProcessActivities:
 def _refuse_beyond_quota(work: Work, size_bytes: int) -> None:
     if work.room_bytes is not None and size_bytes > work.room_bytes:
         raise AssetFault(
-            f"the customer's storage quota leaves {max(0, work.room_bytes)} bytes, and this asset"
+            f"The customer's storage quota leaves {max(0, work.room_bytes)} bytes, and this asset"
             f" takes {size_bytes}: delete assets or have the quota raised, then retry"
         )
 

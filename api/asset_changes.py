@@ -6,14 +6,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from api import bodies, submission
-from api.assets import LARGEST_SPACE, asset_page, found, shown
+from api import bodies, spaces, submission
+from api.assets import asset_page, found, shown
 from api.dispatch import Dispatcher
 from api.hydra import Links, Resource, bad_request, not_found
-from api.requests import Customer, MadeLinks, database, whole_number
+from api.requests import Customer, MadeLinks, database
 from api.storage import within_quota
-from projection import asset, space
-from projection.database import Connection
+from projection import asset
 
 router = APIRouter(prefix="/customers/{customer_id}/spaces/{space_id}/images", tags=["assets"])
 
@@ -22,14 +21,6 @@ REPROCESSED = ("origin", "media_type", "delivery_channels")
 
 PROCESSING = ("origin", "mediaType", "deliveryChannels")
 """The same, as clients name them."""
-
-
-async def _space(connection: Connection, customer_id: int, space_id: str) -> space.Space:
-    number = whole_number(space_id, "space", LARGEST_SPACE)
-    row = await space.get(connection, customer_id, number)
-    if row is None:
-        raise not_found(f"space {number}")
-    return row
 
 
 def _check_place(
@@ -63,7 +54,7 @@ async def put_asset(
 ) -> JSONResponse:
     """Creates (201) or replaces (200) an asset, processed at once; 202 while it still is."""
     async with database(request) as connection:
-        number = (await _space(connection, customer, space_id)).id
+        number = (await spaces.found(connection, customer, space_id)).id
     body = await bodies.json_object(request)
     faults = submission.Faults()
     if why := submission.id_fault(asset_id):
@@ -72,7 +63,7 @@ async def put_asset(
     fields = submission.asset_fields(body, faults.add)
     faults.refuse_if_any()
     async with database(request) as connection:
-        await _space(connection, customer, space_id)
+        await spaces.found(connection, customer, space_id)
         async with within_quota(connection, customer):
             job = await asset.put(connection, customer, number, {**fields, "id": asset_id})
     status = 201 if job.is_new else 200
@@ -140,7 +131,7 @@ async def patch_assets(
 ) -> Resource:
     """Changes the metadata of many assets at once, all or none."""
     async with database(request) as connection:
-        number = (await _space(connection, customer, space_id)).id
+        number = (await spaces.found(connection, customer, space_id)).id
     members = submission.members_of(await bodies.json_object(request))
     most = request.app.state.settings.max_batch_size
     if len(members) > most:

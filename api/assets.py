@@ -6,18 +6,16 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 
+from api import spaces
 from api.hydra import Links, Resource, bad_request, collection, date, not_found, resource, window
 from api.requests import Customer, MadeLinks, database, whole_number
 from api.submission import family
-from projection import asset, space
+from projection import asset
 from projection.database import Connection
 
 router = APIRouter(prefix="/customers/{customer_id}", tags=["assets"])
 
 NUMBERS = ("number1", "number2", "number3", "space")
-
-
-LARGEST_SPACE = 2**31 - 1
 
 
 def asset_url(links: Links, row: asset.Asset) -> str:
@@ -146,9 +144,7 @@ async def read_space_images(
 ) -> Resource:
     """The assets of a space."""
     async with database(request) as connection:
-        row = await space.get(connection, customer, whole_number(space_id, "space", LARGEST_SPACE))
-        if row is None:
-            raise not_found(f"space {space_id}")
+        row = await spaces.found(connection, customer, space_id)
         url = links.customer(customer, "spaces", row.id, "images")
         view = asset.of_space(customer, row.id, row.assets)
         return await asset_page(request, connection, links, url, view)
@@ -158,7 +154,7 @@ async def found(
     connection: Connection, customer_id: int, space_id: str, asset_id: str
 ) -> asset.Asset:
     """The customer's asset. Raises Problem 404."""
-    number = whole_number(space_id, "space", LARGEST_SPACE)
+    number = whole_number(space_id, "space", spaces.LARGEST)
     row = None
     if "\0" not in asset_id:
         row = await asset.get(connection, customer_id, number, asset_id)

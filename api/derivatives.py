@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from api.assets import LARGEST_SPACE
 from api.hydra import Links, not_found
 from api.requests import MadeLinks, database, whole_number
+from api.spaces import LARGEST
 from api.stored import CACHED, stored
 from projection import asset
 
@@ -33,8 +33,8 @@ async def found(request: Request, channel: str) -> asset.Asset:
     path = request.path_params
     row = None
     if "\0" not in path["asset_id"]:
-        customer_id = whole_number(path["customer_id"], "customer", LARGEST_SPACE)
-        space_id = whole_number(path["space_id"], "space", LARGEST_SPACE)
+        customer_id = whole_number(path["customer_id"], "customer", LARGEST)
+        space_id = whole_number(path["space_id"], "space", LARGEST)
         async with database(request) as connection:
             row = await asset.get(connection, customer_id, space_id, path["asset_id"])
     if row is None or not any(made["channel"] == channel for made in row.derivatives):

@@ -17,6 +17,7 @@ from api.hydra import (
 )
 from api.requests import Customer, MadeLinks, database, whole_number
 from projection import space
+from projection.database import Connection
 
 router = APIRouter(prefix="/customers/{customer_id}/spaces", tags=["spaces"])
 
@@ -36,6 +37,15 @@ def shown(links: Links, customer_id: int, row: space.Space) -> Resource:
         images=f"{url}/images",
         storage=f"{url}/storage",
     )
+
+
+async def found(connection: Connection, customer_id: int, space_id: str) -> space.Space:
+    """The customer's space. Raises Problem 404."""
+    number = whole_number(space_id, "space", LARGEST)
+    row = await space.get(connection, customer_id, number)
+    if row is None:
+        raise not_found(f"space {number}")
+    return row
 
 
 def _name(body: Resource) -> str:
@@ -61,9 +71,7 @@ async def read_space(
 ) -> Resource:
     """A space."""
     async with database(request) as connection:
-        row = await space.get(connection, customer, whole_number(space_id, "space", LARGEST))
-    if row is None:
-        raise not_found(f"space {space_id}")
+        row = await found(connection, customer, space_id)
     return shown(links, customer, row)
 
 
@@ -94,18 +102,16 @@ async def patch_space(
     request: Request, customer: Customer, space_id: str, links: MadeLinks
 ) -> Resource:
     """Renames a space."""
-    number = whole_number(space_id, "space", LARGEST)
     async with database(request) as connection:
-        row = await space.get(connection, customer, number)
-    if row is None:
-        raise not_found(f"space {number}")
+        row = await found(connection, customer, space_id)
     body = await json_object(request)
     if "name" in body:
         name = _name(body)
         async with database(request) as connection:
-            row = await space.rename(connection, customer, number, name)
-    if row is None:
-        raise not_found(f"space {number}")
+            renamed = await space.rename(connection, customer, row.id, name)
+        if renamed is None:
+            raise not_found(f"space {row.id}")
+        row = renamed
     return shown(links, customer, row)
 
 

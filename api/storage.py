@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Request
 
-from api.hydra import Problem, Resource, not_found, resource
-from api.requests import Customer, MadeLinks, database, whole_number
-from api.spaces import LARGEST
+from api import spaces
+from api.hydra import Problem, Resource, resource
+from api.requests import Customer, MadeLinks, database
 from projection import customer as customers
 from projection import space
 from projection.database import Connection
@@ -44,12 +44,9 @@ async def read_space_storage(
     request: Request, customer: Customer, space_id: str, links: MadeLinks
 ) -> Resource:
     """How many assets are in a space, and the bytes of their derivatives."""
-    number = whole_number(space_id, "space", LARGEST)
     async with database(request) as connection:
-        row = await space.get(connection, customer, number)
-    if row is None:
-        raise not_found(f"space {number}")
-    return _shown(links.customer(customer, "spaces", number), row.assets, row.bytes)
+        row = await spaces.found(connection, customer, space_id)
+    return _shown(links.customer(customer, "spaces", row.id), row.assets, row.bytes)
 
 
 @asynccontextmanager

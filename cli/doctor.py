@@ -1,6 +1,7 @@
 """`iiifq doctor`: names every disagreement of Postgres, Temporal and the store, and mends it."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncIterator
@@ -163,11 +164,16 @@ async def _staged(examined: Examined) -> AsyncIterator[str]:
     if parts.scheme != "file":
         return
     before = time.time() - LONGEST_WRITE_S
-    for path in Path(unquote(parts.path)).rglob("*#*"):
-        if STAGED.search(path.name) and path.is_file() and path.stat().st_mtime < before:
-            yield f"in the store, and half-written: {path}"
-            if examined.fix:
-                path.unlink()
+    # Not Path.rglob, which raises when a folder is removed while it looks.
+    for folder, _, names in os.walk(unquote(parts.path)):
+        for path in (Path(folder, name) for name in names if STAGED.search(name)):
+            try:
+                if path.stat().st_mtime < before:
+                    yield f"in the store, and half-written: {path}"
+                    if examined.fix:
+                        path.unlink()
+            except FileNotFoundError:
+                continue  # its writer lives, and has finished
 
 
 async def _is_stored(store: ObjectStore, key: str, size: int) -> bool:

@@ -269,7 +269,7 @@ async def pending_jobs(connection: Connection, after: int, limit: int) -> list[P
 
 @dataclass(frozen=True)
 class Deletion:
-    """What a deleted asset left in the store."""
+    """What an asset left in the store, deleted or made by other policies."""
 
     id: int
     customer_id: int
@@ -279,7 +279,7 @@ class Deletion:
 
 
 async def begin_deletion(connection: Connection, deletion_id: int) -> Deletion | None:
-    """Claims the deleted asset; None when nothing is left of it.
+    """Claims the asset; None when nothing is left of it.
 
     Raises:
         AssetClaimed: it is still being processed, or it was sent again and is; try again later.
@@ -291,7 +291,7 @@ async def begin_deletion(connection: Connection, deletion_id: int) -> Deletion |
 
 
 async def kept_keys(connection: Connection, deletion: Deletion) -> set[str]:
-    """Keys in the store that belong to an asset of the same id that was sent since."""
+    """Keys in the store that belong to the asset as it is now, sent again or changed."""
     named = {**vars(deletion), "id": deletion.asset_id}
     return set(await values(connection, _sql["kept_keys"], named))
 

@@ -150,10 +150,10 @@ SELECT coalesce(sum(assets), 0)::bigint AS total FROM space WHERE customer_id = 
 SELECT customer_id, space_id, id, job_id FROM asset WHERE job_id > %(after)s
 ORDER BY job_id LIMIT %(limit)s;
 
--- deletion: what a deleted asset left in the store
+-- deletion: what a deleted or changed asset left in the store
 SELECT id, customer_id, space_id, asset_id, derivatives FROM deletion WHERE id = %(id)s FOR UPDATE;
 
--- kept_keys: keys in the store of an asset that was sent again after it was deleted
+-- kept_keys: keys in the store that an asset has, sent again or changed
 SELECT d ->> 'key' FROM asset, jsonb_array_elements(derivatives) AS d
 WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s AND id = %(id)s;
 

@@ -23,14 +23,8 @@ WHERE e.batch_id = %(batch_id)s AND e.ordinal = %(ordinal)s FOR NO KEY UPDATE OF
 
 -- read: an entry with its asset; after lock, so that nothing is stale
 SELECT e.state, e.owned, e.customer_id, e.space_id, e.asset_id, a.media_type, a.origin,
-    a.delivery_channels, a.derivatives,
-    (SELECT c.quota_bytes - sum(s.bytes) + stored_bytes(a.derivatives)
-        FROM customer c JOIN space s ON s.customer_id = c.id
-        WHERE c.id = e.customer_id AND c.quota_bytes IS NOT NULL
-        GROUP BY c.quota_bytes)::bigint AS room_bytes,
-    (SELECT json_agg(json_build_object('regex', s.regex, 'strategy', s.strategy,
-            'credentials', encode(s.credentials, 'base64')) ORDER BY s.position, s.id)
-        FROM origin_strategy s WHERE s.customer_id = e.customer_id) AS strategies,
+    a.delivery_channels, room_bytes(e.customer_id, a.derivatives) AS room_bytes,
+    origin_strategies(e.customer_id) AS strategies,
     b.paused OR EXISTS (SELECT FROM held_queue h
         WHERE (h.customer_id, h.kind) = (b.customer_id, b.kind)) AS held_back
 FROM entry e

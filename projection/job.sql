@@ -3,14 +3,8 @@ SELECT id FROM asset WHERE job_id = %(job_id)s FOR NO KEY UPDATE;
 
 -- read: a job's asset; after lock, so that nothing is stale
 SELECT customer_id, space_id, id AS asset_id, media_type, origin, delivery_channels,
-    derivatives,
-    (SELECT c.quota_bytes - sum(s.bytes) + stored_bytes(asset.derivatives)
-        FROM customer c JOIN space s ON s.customer_id = c.id
-        WHERE c.id = asset.customer_id AND c.quota_bytes IS NOT NULL
-        GROUP BY c.quota_bytes)::bigint AS room_bytes,
-    (SELECT json_agg(json_build_object('regex', s.regex, 'strategy', s.strategy,
-            'credentials', encode(s.credentials, 'base64')) ORDER BY s.position, s.id)
-        FROM origin_strategy s WHERE s.customer_id = asset.customer_id) AS strategies
+    room_bytes(customer_id, derivatives) AS room_bytes,
+    origin_strategies(customer_id) AS strategies
 FROM asset WHERE job_id = %(job_id)s;
 
 -- end: the outcome, unless a newer job has the asset

@@ -26,9 +26,11 @@ class HeldBack(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """An asset to be processed; `keys`: what is in the store of it already; `strategies`:
-    the customer's for originals, with regex, strategy and sealed credentials in base64;
-    `room_bytes`: what the customer's quota leaves for its derivatives, None for no bound."""
+    """An asset to be processed.
+
+    `strategies`: the customer's for originals, with regex, strategy and sealed credentials in
+    base64; `room_bytes`: what the customer's quota leaves for its derivatives, None for no bound.
+    """
 
     customer_id: int
     space_id: int
@@ -36,7 +38,6 @@ class Work:
     media_type: str
     origin: str
     delivery_channels: Sequence[Mapping[str, Any]]
-    keys: frozenset[str] = frozenset()
     strategies: Sequence[Mapping[str, str]] = ()
     room_bytes: int | None = None
 
@@ -66,7 +67,6 @@ def _work(row: Mapping[str, Any]) -> Work:
         delivery_channels=row["delivery_channels"],
         strategies=row["strategies"] or (),
         room_bytes=row["room_bytes"],
-        keys=frozenset(made["key"] for made in row["derivatives"]),
     )
 
 

@@ -20,18 +20,6 @@ CREATE TABLE credential (
 
 CREATE INDEX credential_customer ON credential (customer_id);
 
--- How originals are fetched: the first whose expression matches the origin's URL.
-CREATE TABLE origin_strategy (
-    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    customer_id int NOT NULL REFERENCES customer ON DELETE CASCADE,
-    position int NOT NULL,
-    regex text NOT NULL,
-    strategy text NOT NULL,
-    credentials bytea                   -- sealed
-);
-
-CREATE INDEX origin_strategy_customer ON origin_strategy (customer_id, position, id);
-
 CREATE TABLE space (
     customer_id int NOT NULL REFERENCES customer ON DELETE CASCADE,
     id int NOT NULL,
@@ -239,7 +227,6 @@ CREATE INDEX idempotency_created ON idempotency (created);
 CREATE TABLE worker (
     id text PRIMARY KEY,
     queues text[] NOT NULL,
-    trouble text,                       -- what its work waits for, such as room on a disk
     seen timestamptz NOT NULL DEFAULT now()
 );
 

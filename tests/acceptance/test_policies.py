@@ -27,6 +27,12 @@ def stored(customer: Customer) -> set[str]:
     return {path.replace(place, " ") for path in below if place in path}
 
 
+def until_stored(customer: Customer, wanted: set[str]) -> None:
+    """Waits until this is all that is there; what was recorded is there at once."""
+    assert stored(customer) >= wanted
+    until(f"only {wanted} is left", lambda: stored(customer) == wanted)
+
+
 def test_thumbnails_of_ones_own_sizes(customer: Customer, origin: Origin) -> None:
     batch = customer.submit([sized(origin, SIZES)])
     assert customer.finished(batch)["errors"] == 0
@@ -47,13 +53,13 @@ def test_what_a_new_policy_does_not_make_is_removed(customer: Customer, origin: 
     customer.finished(customer.submit([sized(origin, SIZES)]))
     put = customer.put("/spaces/1/images/a", sized(origin, ["!300,300"]))
     assert put.status_code == 200, put.text
-    assert stored(customer) == {"iiif-img a.tif", "thumbs a/300.jpg"}
+    until_stored(customer, {"iiif-img a.tif", "thumbs a/300.jpg"})
     file = {**picture(origin, "a"), "deliveryChannels": ["file"]}
     assert customer.put("/spaces/1/images/a", file).status_code == 200
-    assert stored(customer) == {"file a"}
+    until_stored(customer, {"file a"})
     none = {**picture(origin, "a"), "deliveryChannels": ["none"]}
     assert customer.put("/spaces/1/images/a", none).status_code == 200
-    assert stored(customer) == set()
+    until_stored(customer, set())
 
 
 def test_all_sizes_go_with_the_asset(customer: Customer, origin: Origin) -> None:

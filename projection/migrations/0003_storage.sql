@@ -9,6 +9,12 @@ ALTER TABLE space ADD bytes bigint NOT NULL DEFAULT 0;  -- of its assets' deriva
 CREATE FUNCTION stored_bytes(derivatives jsonb) RETURNS bigint LANGUAGE sql IMMUTABLE
     RETURN (SELECT coalesce(sum((d ->> 'bytes')::bigint), 0) FROM jsonb_array_elements(derivatives) d);
 
+-- What the quota leaves for an asset that already has these derivatives; null: no bound.
+CREATE FUNCTION room_bytes(customer int, derivatives jsonb) RETURNS bigint LANGUAGE sql STABLE
+    RETURN (SELECT c.quota_bytes - sum(s.bytes) + stored_bytes(derivatives)
+        FROM customer c JOIN space s ON s.customer_id = c.id
+        WHERE c.id = customer AND c.quota_bytes IS NOT NULL GROUP BY c.quota_bytes)::bigint;
+
 LOCK TABLE asset IN SHARE MODE;
 UPDATE space s SET bytes = c.bytes
 FROM (
@@ -40,3 +46,17 @@ END $$;
 
 CREATE TRIGGER asset_stored AFTER UPDATE OF derivatives ON asset
     FOR EACH ROW WHEN (OLD.derivatives <> NEW.derivatives) EXECUTE FUNCTION asset_stored();
+
+-- What an asset had in the store, and has no more by other policies, is left to a deletion: only
+-- once the change is recorded, and surely then.
+CREATE FUNCTION asset_left() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO deletion (customer_id, space_id, asset_id, derivatives)
+    SELECT OLD.customer_id, OLD.space_id, OLD.id, OLD.derivatives
+    WHERE EXISTS (SELECT FROM jsonb_array_elements(OLD.derivatives) d
+        WHERE NOT NEW.derivatives @> jsonb_build_array(jsonb_build_object('key', d -> 'key')));
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER asset_left AFTER UPDATE OF derivatives ON asset
+    FOR EACH ROW WHEN (OLD.derivatives <> NEW.derivatives) EXECUTE FUNCTION asset_left();

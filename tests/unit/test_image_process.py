@@ -18,7 +18,7 @@ import pytest
 
 from activities.derived import Made
 from activities.faults import AssetFault, DiskFull
-from activities.image_job import ImageJob, made_from
+from activities.image_job import ImageJob
 from activities.image_process import CRASHES, ImageProcesses
 
 SAMPLES = Path(__file__).parents[2] / "cli" / "samples"
@@ -388,19 +388,3 @@ async def test_a_full_disk_is_not_the_assets_fault(
     with pytest.raises((DiskFull, AssetFault)) as caught:
         await processes.derive(job(pictures / "colour.jpg", tmp_path, thumbs=()), 60)
     assert isinstance(caught.value, DiskFull), caught.value
-
-
-@pytest.mark.parametrize(
-    "made",
-    [
-        {"channel": "iiif-img", "name": "../secret.tif", "suffix": ".tif"},
-        {"channel": "iiif-img", "name": "/etc/passwd", "suffix": ".tif"},
-        {"channel": "thumbs", "name": "thumb-100.jpg", "suffix": "/../../1/x"},
-        {"channel": "file", "name": "thumb-100.jpg", "suffix": "/100.jpg"},
-        {"channel": [], "name": "thumb-100.jpg", "suffix": "/100.jpg"},
-    ],
-)
-def test_an_answer_is_read_with_care(made: dict[str, Any]) -> None:
-    measures = {"size_bytes": 1, "width": 1, "height": 1}
-    with pytest.raises(ValueError, match="derivative"):
-        made_from({"width": 1, "height": 1, "files": [{**made, **measures}]})

@@ -121,8 +121,10 @@ def _kept_key(data: Path) -> str:
     """The key that seals credentials of origins, made at the first start."""
     path = data / "secret.key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(f"{new_key()}\n", encoding="ascii")
+        new = path.with_name(f"{path.name}.new")  # moved whole: half a key would stop every start
+        new.touch(mode=0o600)
+        new.write_text(f"{new_key()}\n", encoding="ascii")
+        new.replace(path)
     return path.read_text(encoding="ascii").strip()
 
 

@@ -5,7 +5,7 @@ WORKDIR /iiifq
 # The lock holds the tests' tools too: one lock, and the image has what was tested.
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock
-COPY pyproject.toml README.md sealed.py settings.py storage.py ./
+COPY pyproject.toml README.md delivery_channels.py sealed.py settings.py storage.py ./
 COPY activities activities
 COPY api api
 COPY cli cli

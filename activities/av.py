@@ -83,7 +83,7 @@ class Transcoder:
         """
         async with self._free:
             found = await self._probe(source)
-            film = policy == "default-video"
+            film = "video" in policy
             if film and found.size is None:
                 raise AssetFault("There is no film in the file; sound needs a media type of audio")
             if not film and not found.sound:

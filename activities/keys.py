@@ -2,8 +2,7 @@
 
 import re
 
-THUMBS = ("!1024,1024", "!400,400", "!200,200", "!100,100")
-"""Sizes of thumbnails by the policy `default`, as IIIF's Image API writes them: squares to fit."""
+from delivery_channels import THUMBS
 
 
 def box(size: str) -> tuple[int | None, int | None]:

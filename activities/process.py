@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,11 +18,12 @@ from activities.derived import Derived, Made
 from activities.faults import AssetFault, OriginAway, SurroundingsFault
 from activities.image_job import ImageJob
 from activities.image_process import ImageProcesses
-from activities.keys import THUMBS, place
+from activities.keys import place
 from activities.origin import Fetched, OriginClient
 from activities.origin_strategy import authorization
 from activities.scratch import Scratch
 from activities.store import Store
+from delivery_channels import PolicyData, policy_data
 from projection import processing
 from projection.database import Connection, DatabaseUnavailable, Pool, transaction
 from projection.processing import AssetClaimed, HeldBack, Processed, Work
@@ -41,8 +42,9 @@ BEAT_S = 4.0
 """Seconds between heartbeats: a third of the time after which a worker counts as dead."""
 
 Result = TypeVar("Result")
-Policies = Mapping[str, str | Sequence[str]]
-"""The policy of each channel."""
+Policies = Mapping[str, object]
+"""The policy of each channel: the name of one of the platform's, or what one of the customer's own
+stands for."""
 
 
 @dataclass
@@ -150,8 +152,8 @@ class ProcessActivities:
         parts = []
         if policies.keys() & {"iiif-img", "thumbs"}:
             parts.append(await room(lambda: self._image(policies, original)))
-        if policy := policies.get("iiif-av"):
-            made = await room(lambda: self.transcoder.transcode(original, str(policy), beat.say))
+        for preset in _data("iiif-av", policies):
+            made = await room(partial(self.transcoder.transcode, original, preset, beat.say))
             parts.append(made)
         if "file" in policies:
             parts.append(await asyncio.to_thread(_unchanged, fetched, work.media_type))
@@ -175,7 +177,7 @@ class ProcessActivities:
             source=source,
             folder=source.parent,
             iiif_img=None if channel is None else str(channel),
-            thumbs=_sizes(policies.get("thumbs")),
+            thumbs=_data("thumbs", policies),
             max_pixels=self.settings.image_max_pixels,
         )
         return await self.images.derive(job, self.settings.image_timeout_s)
@@ -189,11 +191,17 @@ def _refuse_beyond_quota(work: Work, size_bytes: int) -> None:
         )
 
 
-def _sizes(policy: str | Sequence[str] | None) -> tuple[str, ...]:
-    """The sizes of thumbnails by a policy: `default`, or sizes of the customer's own."""
-    if policy is None:
+def _data(channel: str, policies: Policies) -> PolicyData:
+    """What the policy of a channel makes; nothing if the asset has not the channel."""
+    if channel not in policies:
         return ()
-    return THUMBS if isinstance(policy, str) else tuple(policy)
+    try:
+        return policy_data(channel, policies[channel])
+    except KeyError as error:
+        raise AssetFault(
+            f"There is no policy '{policies[channel]}' of delivery channel '{channel}' any more:"
+            " name another, and send the asset again"
+        ) from error
 
 
 def _unchanged(fetched: Fetched, media_type: str) -> Made:

@@ -13,6 +13,8 @@ from api import (
     asset_changes,
     assets,
     batches,
+    default_delivery_channels,
+    delivery_channel_policies,
     derivatives,
     entry,
     health,
@@ -59,10 +61,15 @@ def make_app(settings: Settings) -> FastAPI:
     )
     for module in (
         *(entry, health, spaces, assets, asset_changes, manifests, origin_strategies),
-        *(derivatives, image_service, storage),
+        *(delivery_channel_policies, derivatives, image_service, storage),
     ):
         app.include_router(module.router)
     app.include_router(queues.global_router)
+    for prefix in (
+        default_delivery_channels.CUSTOMER_PREFIX,
+        default_delivery_channels.SPACE_PREFIX,
+    ):
+        app.include_router(default_delivery_channels.router, prefix=prefix)
     for prefix in (CUSTOMER_PREFIX, MANIFEST_PREFIX, *ALIASES):
         for module in (queues, batches):
             shown = prefix not in ALIASES

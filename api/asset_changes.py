@@ -8,11 +8,12 @@ from fastapi.responses import JSONResponse
 
 from api import bodies, spaces, submission
 from api.assets import asset_page, found, shown
+from api.channels import defaults_of
 from api.dispatch import Dispatcher
 from api.hydra import Links, Resource, bad_request, not_found
 from api.requests import Customer, MadeLinks, database
 from api.storage import within_quota
-from projection import asset
+from projection import asset, delivery_channel_policy
 
 router = APIRouter(prefix="/customers/{customer_id}/spaces/{space_id}/images", tags=["assets"])
 
@@ -60,10 +61,15 @@ async def put_asset(
     if why := submission.id_fault(asset_id):
         faults.add(f"the id '{asset_id[:80]}' cannot be used: {why}")
     _check_place(body, number, asset_id, faults)
-    fields = submission.asset_fields(body, faults.add)
-    faults.refuse_if_any()
     async with database(request) as connection:
+        own = await delivery_channel_policy.own(connection, customer)
+        fields = submission.asset_fields(body, own, faults.add)
+        faults.refuse_if_any()
         await spaces.found(connection, customer, space_id)
+        defaults = await defaults_of(connection, customer, [number])
+        fields["delivery_channels"] = defaults.filled_in(
+            fields["delivery_channels"], number, fields["media_type"]
+        )
         async with within_quota(connection, customer):
             job = await asset.put(connection, customer, number, {**fields, "id": asset_id})
     status = 201 if job.is_new else 200
@@ -81,13 +87,17 @@ async def patch_asset(
     number = int(space_id)
     faults = submission.Faults()
     _check_place(body, number, asset_id, faults)
-    changes = submission.asset_fields(body, faults.add, partial=True)
-    faults.refuse_if_any()
     job = None
     async with database(request) as connection:
+        own = await delivery_channel_policy.own(connection, customer)
+        changes = submission.asset_fields(body, own, faults.add, partial=True)
+        faults.refuse_if_any()
         await asset.lock(connection, customer, number, [asset_id])
         row = await found(connection, customer, space_id, asset_id)
-        changes = submission.settled(changes, row.media_type, row.delivery_channels)
+        defaults = await defaults_of(connection, customer, [number])
+        changes = submission.settled(
+            changes, number, row.media_type, row.delivery_channels, defaults
+        )
         await asset.patch(connection, customer, number, {asset_id: changes})
         if any(name in changes and changes[name] != getattr(row, name) for name in REPROCESSED):
             job = await asset.reprocess(connection, customer, number, asset_id)
@@ -172,6 +182,6 @@ def _metadata_of(members: list[Any], space_id: int) -> dict[str, dict[str, Any]]
         if name in changes:
             add(f"Members contains a duplicate Id: {name}")
         kept = {key: value for key, value in member.items() if key not in PROCESSING}
-        changes[name] = submission.asset_fields(kept, add, partial=True)
+        changes[name] = submission.asset_fields(kept, {}, add, partial=True)
     faults.refuse_if_any()
     return changes

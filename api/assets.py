@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from api import spaces
 from api.hydra import Links, Resource, bad_request, collection, date, not_found, resource, window
 from api.requests import Customer, MadeLinks, database, whole_number
-from api.submission import family
+from delivery_channels import family
 from projection import asset
 from projection.database import Connection
 

@@ -46,5 +46,7 @@ def shown(links: Links, row: customers.Customer) -> Resource:
         allImages=f"{url}/allImages",
         manifests=f"{url}/manifests",
         originStrategies=f"{url}/originStrategies",
+        deliveryChannelPolicies=f"{url}/deliveryChannelPolicies",
+        defaultDeliveryChannels=f"{url}/defaultDeliveryChannels",
         storage=f"{url}/storage",
     )

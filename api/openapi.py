@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.schemas import SCHEMAS, TEXT, Schema, ref
+from delivery_channels import POLICIES
 from projection import asset
 
 QUEUE = "{queue}"
@@ -19,6 +20,10 @@ IMAGES = "/customers/{customer_id}/spaces/{space_id}/images"
 IMAGE = f"{IMAGES}/{{asset_id}}"
 SPACES = "/customers/{customer_id}/spaces"
 STRATEGIES = "/customers/{customer_id}/originStrategies"
+CHANNELS = "/customers/{customer_id}/deliveryChannelPolicies"
+POLICY = f"{CHANNELS}/{{channel}}/{{name}}"
+DEFAULTS = "{of}/defaultDeliveryChannels"
+DEFAULT = f"{DEFAULTS}/{{default_id}}"
 MANIFESTS = "/customers/{customer_id}/manifests"
 
 
@@ -94,6 +99,37 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "OriginStrategy", takes="OriginStrategySent", refuses=(400, 404, 413, 501)
     ),
     ("delete", f"{STRATEGIES}/{{strategy_id}}"): Operation(None, (204,), refuses=(404,)),
+    ("get", CHANNELS): _page("DeliveryChannels"),
+    ("get", f"{CHANNELS}/{{channel}}"): _page("DeliveryChannelPolicies", 404),
+    ("post", f"{CHANNELS}/{{channel}}"): Operation(
+        "DeliveryChannelPolicy",
+        (201,),
+        takes="DeliveryChannelPolicySent",
+        refuses=(400, 404, 409, 413),
+    ),
+    ("get", POLICY): Operation("DeliveryChannelPolicy", refuses=(404,)),
+    ("put", POLICY): Operation(
+        "DeliveryChannelPolicy",
+        (200, 201),
+        takes="DeliveryChannelPolicyReplaced",
+        refuses=(400, 404, 409, 413),
+    ),
+    ("patch", POLICY): Operation(
+        "DeliveryChannelPolicy", takes="DeliveryChannelPolicyChange", refuses=(400, 404, 409, 413)
+    ),
+    ("delete", POLICY): Operation(None, (204,), refuses=(404, 409)),
+    ("get", DEFAULTS): _page("DefaultDeliveryChannels", 404),
+    ("post", DEFAULTS): Operation(
+        "DefaultDeliveryChannel",
+        (201,),
+        takes="DefaultDeliveryChannelSent",
+        refuses=(400, 404, 409, 413),
+    ),
+    ("get", DEFAULT): Operation("DefaultDeliveryChannel", refuses=(404,)),
+    ("put", DEFAULT): Operation(
+        "DefaultDeliveryChannel", takes="DefaultDeliveryChannelSent", refuses=(400, 404, 409, 413)
+    ),
+    ("delete", DEFAULT): Operation(None, (204,), refuses=(404,)),
     ("get", QUEUE): Operation("CustomerQueue", refuses=(404,)),
     ("post", QUEUE): _SUBMIT,
     ("post", f"{QUEUE}/priority"): _SUBMIT,
@@ -112,7 +148,14 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("get", f"{_BATCH}/completedImages"): _page("Assets", 404, queried=True),
     ("get", f"{_BATCH}/errorImages"): _page("Assets", 404, queried=True),
 }
-QUEUES = ("/customers/{customer_id}/queue", f"{MANIFESTS}/{{manifest_id}}/queue")
+SEVERAL: Mapping[str, tuple[str, ...]] = {
+    QUEUE: ("/customers/{customer_id}/queue", f"{MANIFESTS}/{{manifest_id}}/queue"),
+    DEFAULTS: tuple(
+        f"{of}/defaultDeliveryChannels"
+        for of in ("/customers/{customer_id}", f"{SPACES}/{{space_id}}")
+    ),
+}
+"""Where the same operations are found in more than one place."""
 
 
 def _parameter(name: str, schema: Schema, what: str) -> Schema:
@@ -131,6 +174,9 @@ PLACES: Mapping[str, Schema] = {
     "batch_id": {"type": "integer", "minimum": 1},
     "asset_id": {"type": "string", "minLength": 1},
     "strategy_id": {"type": "integer", "minimum": 1},
+    "default_id": {"type": "integer", "minimum": 1},
+    "channel": {"enum": list(POLICIES)},
+    "name": {"type": "string", "minLength": 1},
     "manifest_id": {"type": "string", "minLength": 1},
 }
 """Parameters of paths."""
@@ -201,8 +247,11 @@ def _described(app: FastAPI) -> dict[str, Any]:
         "securitySchemes": {"customer": {"type": "http", "scheme": "basic"}},
     }
     for path, methods in said["paths"].items():
-        queue = next((prefix for prefix in QUEUES if path.startswith(prefix)), None)
-        place = path if queue is None else QUEUE + path.removeprefix(queue)
+        place = path
+        for name, prefixes in SEVERAL.items():
+            for prefix in prefixes:
+                if path.startswith(prefix):
+                    place = name + path.removeprefix(prefix)
         for method, shown in methods.items():
             if operation := OPERATIONS.get((method, place)):
                 _complete(shown, path, operation)

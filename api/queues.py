@@ -7,12 +7,13 @@ from fastapi.responses import JSONResponse
 
 from api import batches, bodies, submission
 from api.assets import asset_page
+from api.channels import defaults_of
 from api.dispatch import Dispatcher
 from api.hydra import Links, Problem, Resource, bad_request, collection, resource, window
 from api.requests import MadeLinks, TheSettings, database
 from api.scope import Scope, TheScope
 from api.storage import within_quota
-from projection import asset, batch, manifest, queue, space
+from projection import asset, batch, delivery_channel_policy, manifest, queue, space
 from projection.batch import BatchView, IdempotencyConflict
 from projection.database import Connection
 from workflows.contracts import QueueKind
@@ -88,10 +89,12 @@ async def _submit(
         assets = submission.assets_of(
             bodies.parsed(body),
             most,
+            await delivery_channel_policy.own(connection, scope.customer),
             priority=kind is QueueKind.PRIORITY,
             space=None if scope.manifest is None else submission.OWN_SPACE,
         )
         await _settle_spaces(connection, scope, assets)
+        await _fill_in_channels(connection, scope.customer, assets)
         async with within_quota(connection, scope.customer):
             batch_id = await batch.submit(
                 connection, scope.customer, scope.manifest_key, kind, assets
@@ -118,6 +121,17 @@ async def _settle_spaces(
         for each in unplaced:
             each["space_id"] = own
         submission.refuse_duplicates(assets)
+
+
+async def _fill_in_channels(
+    connection: Connection, customer_id: int, assets: list[submission.Fields]
+) -> None:
+    """Gives members that name no channel, or none of its policies, those of the defaults."""
+    defaults = await defaults_of(connection, customer_id, {each["space_id"] for each in assets})
+    for each in assets:
+        each["delivery_channels"] = defaults.filled_in(
+            each["delivery_channels"], each["space_id"], each["media_type"]
+        )
 
 
 async def _earlier(

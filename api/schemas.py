@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.submission import CHANNEL_POLICIES
+from api.channels import CHANNELS
+from delivery_channels import POLICIES
 
 Schema = dict[str, Any]
 
@@ -73,10 +74,10 @@ _CHANNELS: Schema = {
     "minItems": 1,
     "items": {
         "oneOf": [
-            {"enum": list(CHANNEL_POLICIES)},
+            {"enum": list(CHANNELS)},
             _object(
                 "channel",
-                channel={"enum": list(CHANNEL_POLICIES)},
+                channel={"enum": list(CHANNELS)},
                 policy={"oneOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}]},
             ),
         ]
@@ -94,6 +95,7 @@ _PROCESSED: dict[str, Schema] = {
     "origin": {"type": "string", "example": "https://example.org/page-1.jpg"},
     "deliveryChannels": _CHANNELS,
 }
+_POLICY_DATA: Schema = {"oneOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}]}
 _NAMED: dict[str, Schema] = {"id": TEXT, "space": WHOLE}
 _LABEL: Schema = {
     "oneOf": [
@@ -133,6 +135,8 @@ SCHEMAS: Mapping[str, Schema] = {
         allImages=LINK,
         manifests=LINK,
         originStrategies=LINK,
+        deliveryChannelPolicies=LINK,
+        defaultDeliveryChannels=LINK,
         storage=LINK,
     ),
     "GlobalQueue": _resource(
@@ -235,6 +239,7 @@ SCHEMAS: Mapping[str, Schema] = {
         approximateNumberOfImages=COUNT,
         images=LINK,
         storage=LINK,
+        defaultDeliveryChannels=LINK,
     ),
     "SpaceStorage": _resource(
         "vocab:CustomerStorage", numberOfStoredImages=COUNT, totalSizeOfStoredImages=COUNT
@@ -284,6 +289,63 @@ SCHEMAS: Mapping[str, Schema] = {
             "credentials": {"user": "reader", "password": "secret"},
         },
     },
+    "DeliveryChannelPolicy": _resource(
+        "vocab:DeliveryChannelPolicy",
+        name=TEXT,
+        displayName=TEXT,
+        channel={"enum": list(POLICIES)},
+        policyData=TEXT,
+        policyCreated=DATE,
+        policyModified=DATE,
+    ),
+    "DeliveryChannelPolicySent": {
+        **_object(
+            "name policyData",
+            name={"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,99}$"},
+            displayName=_or_null({"type": "string", "maxLength": 200}),
+            policyData=_POLICY_DATA,
+        ),
+        "example": {
+            "name": "large",
+            "displayName": "For the reading room",
+            "policyData": ["!2000,2000", "!400,400"],
+        },
+    },
+    "DeliveryChannelPolicyReplaced": {
+        **_object(
+            "policyData",
+            displayName=_or_null({"type": "string", "maxLength": 200}),
+            policyData=_POLICY_DATA,
+        ),
+        "example": {"policyData": ["!2000,2000", "!400,400"]},
+    },
+    "DeliveryChannelPolicyChange": {
+        **_object(
+            "",
+            displayName=_or_null({"type": "string", "maxLength": 200}),
+            policyData=_POLICY_DATA,
+        ),
+        "example": {"displayName": "For the reading room"},
+    },
+    "DeliveryChannel": _object(
+        "@id @type title", **{"@id": LINK, "@type": {"const": "Collection"}, "title": TEXT}
+    ),
+    "DefaultDeliveryChannel": _resource(
+        "vocab:DefaultDeliveryChannel",
+        id=WHOLE,
+        mediaType=TEXT,
+        channel={"enum": list(POLICIES)},
+        policy=TEXT,
+    ),
+    "DefaultDeliveryChannelSent": {
+        **_object(
+            "mediaType channel",
+            mediaType=TEXT,
+            channel={"enum": list(POLICIES)},
+            policy=_or_null(TEXT),
+        ),
+        "example": {"mediaType": "image/tiff", "channel": "iiif-img", "policy": "use-original"},
+    },
     "Corrected": _object("success", success=FLAG),
     "Health": _object(
         "status",
@@ -296,4 +358,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Spaces": _collection("Space"),
     "Manifests": _collection("Manifest"),
     "OriginStrategies": _collection("OriginStrategy"),
+    "DeliveryChannels": _collection("DeliveryChannel"),
+    "DeliveryChannelPolicies": _collection("DeliveryChannelPolicy"),
+    "DefaultDeliveryChannels": _collection("DefaultDeliveryChannel"),
 }

@@ -36,6 +36,7 @@ def shown(links: Links, customer_id: int, row: space.Space) -> Resource:
         approximateNumberOfImages=row.assets,
         images=f"{url}/images",
         storage=f"{url}/storage",
+        defaultDeliveryChannels=f"{url}/defaultDeliveryChannels",
     )
 
 

@@ -6,22 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from api.channels import Channel, Defaults, Own, check_fit, sent_channels
 from api.hydra import bad_request
+from delivery_channels import family
 
 Member = Mapping[str, Any]
 Fields = dict[str, Any]
-Channel = dict[str, Any]
-"""A delivery channel: `channel` and `policy`, a name or, of thumbnails, a list of sizes."""
 
-CHANNEL_POLICIES: Mapping[str, tuple[str, ...]] = {
-    "iiif-img": ("default", "use-original"),
-    "thumbs": ("default",),
-    "iiif-av": ("default-audio", "default-video"),
-    "file": ("none",),
-    "none": ("none",),
-    "default": ("default",),
-}
-ALONE = ("none", "default")
 NOT_SENT = ("width", "height", "duration", "batch", "finished", "created")
 DEPRECATED = ("imageOptimisationPolicy", "thumbnailPolicy")
 TEXTS = ("mediaType", "origin", "string1", "string2", "string3")
@@ -35,43 +26,10 @@ COLUMNS = {
 
 _UNFIT = re.compile(r"[\s\\/\x00-\x1f\x7f-\x9f]|\.\.")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w.+!#$&^-]*/[\w.+!#$&^*-]+(\s*;.*)?", re.ASCII)
-_SIDE = "[1-9][0-9]{0,3}"
-_THUMB_SIZE = re.compile(rf"!{_SIDE},{_SIDE}|{_SIDE},|,{_SIDE}")
-MOST_SIZES = 20
 LONGEST_ID = 200
 
 OWN_SPACE = -1
 """Stands for the space of a manifest, which may still have to be made."""
-
-
-def family(media_type: str) -> str:
-    """`I` for images, `T` for time-based media, `F` for any other file."""
-    kind = media_type.partition("/")[0].lower()
-    return {"image": "I", "audio": "T", "video": "T"}.get(kind, "F")
-
-
-def _fits(channel: str, media_type: str) -> bool:
-    return {
-        "iiif-img": family(media_type) == "I",
-        "thumbs": family(media_type) == "I",
-        "iiif-av": family(media_type) == "T",
-    }.get(channel, True)
-
-
-def default_channels(media_type: str) -> list[Channel]:
-    """The delivery channels of an asset that names none."""
-    if family(media_type) == "I":
-        return [_channel("iiif-img"), _channel("thumbs")]
-    return [_channel("iiif-av" if family(media_type) == "T" else "file", media_type)]
-
-
-def _channel(name: str, media_type: object = None) -> Channel:
-    return {"channel": name, "policy": _default_policy(name, media_type)}
-
-
-def _default_policy(channel: str, media_type: object) -> str:
-    film = isinstance(media_type, str) and media_type.lower().startswith("video/")
-    return "default-video" if channel == "iiif-av" and film else CHANNEL_POLICIES[channel][0]
 
 
 class Faults:
@@ -133,67 +91,13 @@ def is_text(value: object) -> bool:
     return value.isascii() or not re.search(r"[\ud800-\udfff]", value)
 
 
-def _channels(
-    given: object, media_type: object, faults: Callable[[str], None]
-) -> list[Channel] | None:
-    if given is None:
-        return None
-    if not isinstance(given, list):
-        faults("'deliveryChannels' must be an array")
-        return None
-    if not given:
-        faults("'deliveryChannels' cannot be an empty array")
-        return None
-    channels: list[Channel] = []
-    for each in given:
-        said = {"channel": each} if isinstance(each, str) else each
-        name = said.get("channel") if isinstance(said, dict) else None
-        if not isinstance(name, str) or name not in CHANNEL_POLICIES:
-            faults(f"DeliveryChannel must be one of {', '.join(CHANNEL_POLICIES)}")
-            continue
-        policy = said.get("policy")
-        if policy in (None, ""):
-            policy = _default_policy(name, media_type)
-        if name == "thumbs" and isinstance(policy, list):
-            if fault := _sizes_fault(policy):
-                faults(f"'policy' of channel 'thumbs' {fault}")
-                continue
-        elif not isinstance(policy, str) or policy not in CHANNEL_POLICIES[name]:
-            known = ", ".join(CHANNEL_POLICIES[name])
-            faults(f"'policy' of channel '{name}' must be one of {known}")
-            continue
-        channels.append({"channel": name, "policy": policy})
-    names = [channel["channel"] for channel in channels]
-    if len(names) > 1 and any(name in ALONE for name in names):
-        faults(
-            f"If one of {', '.join(ALONE)} is a specified channel, "
-            "then no other delivery channels are allowed"
-        )
-    if len(set(names)) < len(names):
-        faults("'deliveryChannels' cannot contain duplicate channels.")
-    if isinstance(media_type, str):
-        for name in names:
-            if not _fits(name, media_type):
-                faults(f"'{name}' is not a valid delivery channel for asset of type '{media_type}'")
-    return None if names == ["default"] else channels
-
-
-def _sizes_fault(sizes: Sequence[object]) -> str | None:
-    """What is the matter with sizes of thumbnails of a customer's own."""
-    if not 1 <= len(sizes) <= MOST_SIZES:
-        return f"must hold 1 to {MOST_SIZES} sizes"
-    for size in sizes:
-        if not isinstance(size, str) or not _THUMB_SIZE.fullmatch(size):
-            return f'must hold sizes such as "!400,400", "400," or ",400", not {size!r:.40}'
-    if len(set(map(str, sizes))) < len(sizes):
-        return "must not hold a size twice"
-    return None
-
-
-def asset_fields(member: Member, faults: Callable[[str], None], partial: bool = False) -> Fields:
+def asset_fields(
+    member: Member, own: Own, faults: Callable[[str], None], partial: bool = False
+) -> Fields:
     """The columns of an asset from what was sent; what is wrong is told to `faults`.
 
-    `partial`: only what was sent is checked and given (PATCH).
+    `delivery_channels` are as they were sent, still without what defaults fill in. `partial`: only
+    what was sent is checked and given (PATCH).
     """
     for name in NOT_SENT:
         if member.get(name) is not None:
@@ -210,9 +114,7 @@ def asset_fields(member: Member, faults: Callable[[str], None], partial: bool = 
             faults("'mediaType' must be a media type such as image/jpeg")
     if (not partial or "origin" in member) and not fields["origin"]:
         faults("Asset origin must be specified")
-    channels = _channels(member.get("deliveryChannels"), media_type, faults)
-    if channels is None and isinstance(media_type, str):
-        channels = default_channels(media_type)
+    channels = sent_channels(member.get("deliveryChannels"), media_type, own, faults)
     fields["delivery_channels"] = channels
     if partial:
         sent = {column for name, column in COLUMNS.items() if name in member}
@@ -223,37 +125,31 @@ def asset_fields(member: Member, faults: Callable[[str], None], partial: bool = 
     return fields
 
 
-def settled(changes: Fields, media_type: str, channels: Sequence[Mapping[str, Any]]) -> Fields:
-    """Changes of an asset (PATCH) with delivery channels that fit its media type.
+def settled(
+    changes: Fields,
+    space_id: int,
+    media_type: str,
+    channels: Sequence[Channel],
+    defaults: Defaults,
+) -> Fields:
+    """Changes of an asset (PATCH) with delivery channels that fit its media type, filled in.
 
     Raises:
         Problem: 400, when those it keeps do not fit its new media type.
     """
-    if "media_type" not in changes or "delivery_channels" in changes:
-        kept = changes.get("delivery_channels")
-        if kept is None and "delivery_channels" in changes:
-            return {**changes, "delivery_channels": default_channels(media_type)}
-        faults = Faults()
-        _check_fit(kept or [], changes.get("media_type") or media_type, faults.add)
-        faults.refuse_if_any()
-        return changes
-    if list(channels) == default_channels(media_type):
-        return {**changes, "delivery_channels": default_channels(changes["media_type"])}
+    becomes = changes.get("media_type") or media_type
+    if "delivery_channels" in changes:
+        wanted = changes["delivery_channels"]
+    elif "media_type" in changes and list(channels) == defaults.matching(space_id, media_type):
+        wanted = None
+    else:
+        wanted = channels
     faults = Faults()
-    _check_fit(channels, changes["media_type"], faults.add)
+    check_fit((each["channel"] for each in wanted or ()), becomes, faults.add)
     faults.refuse_if_any()
-    return changes
-
-
-def _check_fit(
-    channels: Sequence[Mapping[str, Any]], media_type: str, faults: Callable[[str], None]
-) -> None:
-    for channel in channels:
-        if not _fits(channel["channel"], media_type):
-            faults(
-                f"'{channel['channel']}' is not a valid delivery channel "
-                f"for asset of type '{media_type}'"
-            )
+    if "delivery_channels" not in changes and "media_type" not in changes:
+        return changes
+    return {**changes, "delivery_channels": defaults.filled_in(wanted, space_id, becomes)}
 
 
 def asset_id(member: Member, faults: Callable[[str], None]) -> str:
@@ -284,11 +180,17 @@ def members_of(body: Mapping[str, Any]) -> list[Any]:
 
 
 def assets_of(
-    body: Mapping[str, Any], max_batch_size: int, *, priority: bool, space: int | None = None
+    body: Mapping[str, Any],
+    max_batch_size: int,
+    own: Own,
+    *,
+    priority: bool,
+    space: int | None = None,
 ) -> list[Fields]:
     """The assets of a batch from the collection that was sent.
 
     Args:
+        own: the customer's policies of delivery channels.
         space: number given to members without one; None: they are refused.
 
     Raises:
@@ -309,7 +211,7 @@ def assets_of(
             faults.add(fault, where)
 
         identity = asset_id(member, add)
-        fields = asset_fields(member, add)
+        fields = asset_fields(member, own, add)
         fields["id"] = identity
         fields["space_id"] = _space(member.get("space"), space, add)
         if priority:

@@ -1,5 +1,6 @@
 """`iiifq up` as a process, and a customer of it: what acceptance tests talk to."""
 
+import asyncio
 import json
 import os
 import signal
@@ -8,12 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from cli.customer import Created, create_customer, in_transaction
 
 Json = dict[str, Any]
 
@@ -93,11 +97,15 @@ class Stack:
 
     def customer(self, name: str = "test", number: int | None = None) -> "Customer":
         """A new customer with a space 1; the next number unless told."""
-        wanted = () if number is None else ("--id", str(number))
-        made = iiifq("customer", "create", name, "--json", *wanted, "--data", str(self.data))
-        assert made.returncode == 0, made.stderr
-        said = json.loads(made.stdout)
-        customer = Customer(self, said["id"], (said["key"], said["secret"]))
+        url = self.run["database_url"]
+
+        def create() -> Created:
+            return asyncio.run(in_transaction(url, lambda c: create_customer(c, name, number)))
+
+        # What the command does, without its start; in a thread without a loop of its test's.
+        with ThreadPoolExecutor(1) as thread:
+            created = thread.submit(create).result()
+        customer = Customer(self, created.id, (created.key, created.secret))
         assert customer.put("/spaces/1", {"name": "one"}).status_code == 201
         return customer
 

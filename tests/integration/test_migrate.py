@@ -39,3 +39,19 @@ def test_what_is_stored_is_counted_from_before(bare_url: str) -> None:
         spaces = connection.execute("SELECT id, assets, bytes FROM space ORDER BY id").fetchall()
         assert spaces == [(1, 2, 11), (2, 1, 1), (3, 0, 0)]
         assert connection.execute(RECOUNT).fetchall() == []
+
+
+def test_every_customer_has_the_platforms_defaults(bare_url: str) -> None:
+    with psycopg.connect(bare_url) as connection:
+        connection.execute(FILES[0].read_bytes())
+        connection.execute(FIRST)
+    migrate(bare_url)
+    with psycopg.connect(bare_url) as connection:
+        connection.execute("INSERT INTO customer (id, name) VALUES (8, 'archive'), (9, 'museum')")
+        defaults = connection.execute(
+            "SELECT customer_id, string_agg(media_type || ' ' || channel || ' ' || policy, ', '"
+            " ORDER BY id) FROM default_delivery_channel GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    platform = "image/* iiif-img default, image/* thumbs default"
+    platform += ", audio/* iiif-av default-audio, video/* iiif-av default-video"
+    assert defaults == [(number, platform) for number in (7, 8, 9)]

@@ -10,8 +10,9 @@ import pytest
 from obstore.exceptions import GenericError
 
 from activities.faults import AssetFault, DiskFull, StoreAway
-from activities.keys import THUMBS, every_key, place
+from activities.keys import every_key, place
 from activities.store import Store
+from delivery_channels import THUMBS
 
 IDS = [
     *("a", "A", "a.tif", "a.b", "...", "-", "é", "e\u0301", "日本" * 33, "x" * 200, "é" * 100),

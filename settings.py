@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     origin_host_connections: int = Field(
         default=8, gt=0, description="originals that a worker fetches from one host at once"
     )
+    origin_host_rate: float = Field(
+        default=50.0, gt=0, description="requests a second that a worker sends to one host"
+    )
     scratch_folder: Path | None = Field(
         default=None,
         description="where originals are kept while they are processed; unset: the system's",

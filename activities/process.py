@@ -16,11 +16,12 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.av import Transcoder
 from activities.derived import Derived, Made
 from activities.faults import AssetFault, OriginAway, SurroundingsFault
+from activities.fetched import Fetched
 from activities.image_job import ImageJob
 from activities.image_process import ImageProcesses
 from activities.keys import place
-from activities.origin import Fetched, OriginClient
-from activities.origin_strategy import authorization
+from activities.origin import OriginClient
+from activities.origin_access import access_to
 from activities.scratch import Scratch
 from activities.store import Store
 from delivery_channels import PolicyData, policy_data
@@ -147,8 +148,8 @@ class ProcessActivities:
         def room(step: Callable[[], Awaitable[Result]]) -> Awaitable[Result]:
             return self.scratch.with_room(step, beat.say)
 
-        allowed = authorization(work.strategies, work.origin, self.sealer)
-        fetched = await room(lambda: self.origins.fetch(work.origin, original, allowed))
+        access = access_to(work.origin, work.strategies, self.sealer)
+        fetched = await room(lambda: self.origins.fetch(work.origin, original, access))
         parts = []
         if policies.keys() & {"iiif-img", "thumbs"}:
             parts.append(await room(lambda: self._image(policies, original)))

@@ -1,6 +1,7 @@
 """`/customers/{c}/originStrategies`: how originals are fetched, by the URL they are at."""
 
 import json
+import re
 from typing import Any
 
 import re2  # type: ignore[import-untyped]
@@ -20,16 +21,23 @@ from api.hydra import (
 from api.requests import Customer, MadeLinks, database, whole_number
 from api.submission import Faults, is_text
 from projection import origin_strategy
-from projection.origin_strategy import OriginStrategy, Sent
+from projection.origin_strategy import ACCESS_KEY, BASIC, STRATEGIES, OriginStrategy, Sent
 from sealed import NoKey, Sealer
 
 router = APIRouter(prefix="/customers/{customer_id}/originStrategies", tags=["origin strategies"])
 
-BASIC = "basic-http-authentication"
-STRATEGIES = ("default", BASIC)
+EXAMPLES = {
+    BASIC: '{"user": "u", "password": "p"}',
+    ACCESS_KEY: '{"accessKeyId": "i", "secretAccessKey": "s", "region": "eu-west-1"}',
+}
+"""Credentials as they are sent, of the strategies that need them."""
+
 LONGEST = 500
 HIDDEN = "xxx"
 LARGEST = 2**31 - 1
+
+_PRINTABLE = re.compile(r"[!-~]{1,4000}")
+_REGION = re.compile(r"[a-z0-9-]{0,40}")
 
 
 def shown(links: Links, customer_id: int, row: OriginStrategy) -> Resource:
@@ -45,8 +53,8 @@ def shown(links: Links, customer_id: int, row: OriginStrategy) -> Resource:
     )
 
 
-def _sent(body: dict[str, Any], sealer: Sealer, *, is_new: bool) -> Sent:
-    """Raises Problem 400, with every fault."""
+def _sent(body: dict[str, Any], sealer: Sealer, known: OriginStrategy | None = None) -> Sent:
+    """What was sent, in the place of `known`. Raises Problem 400, with every fault."""
     faults = Faults()
     regex, strategy, order = body.get("regex"), body.get("strategy"), body.get("order", 0)
     if not is_text(regex) or not regex or len(str(regex)) > LONGEST:
@@ -60,11 +68,15 @@ def _sent(body: dict[str, Any], sealer: Sealer, *, is_new: bool) -> Sent:
         faults.add(f"'strategy' must be one of {', '.join(STRATEGIES)}")
     if isinstance(order, bool) or not isinstance(order, int) or not 0 <= order <= LARGEST:
         faults.add("'order' must be a whole number, 0 or more")
-    credentials = _credentials(body.get("credentials"), faults)
-    if strategy == BASIC and credentials is None and is_new:
-        faults.add('\'credentials\' must be given, such as {"user": "u", "password": "p"}')
-    if strategy == "default" and credentials is not None:
-        faults.add("'credentials' are of no use to the strategy default")
+    given = body.get("credentials")
+    credentials = None
+    if strategy not in EXAMPLES:
+        if given not in (None, HIDDEN):
+            faults.add(f"'credentials' are of no use to the strategy {strategy}")
+    elif given not in (None, HIDDEN):
+        credentials = (_key_pair if strategy == ACCESS_KEY else _password)(_object(given), faults)
+    elif known is None or known.strategy != strategy:
+        faults.add(f"'credentials' must be given, such as {EXAMPLES[strategy]}")
     faults.refuse_if_any()
     try:
         sealed = None if credentials is None else sealer.seal(credentials)
@@ -77,19 +89,42 @@ def _sent(body: dict[str, Any], sealer: Sealer, *, is_new: bool) -> Sent:
     return Sent(int(order), str(regex), str(strategy), sealed)
 
 
-def _credentials(given: object, faults: Faults) -> str | None:
-    """`user:password` from an object, or from JSON that holds one; None if they stay."""
-    if given is None or given == HIDDEN:
-        return None
+def _object(given: object) -> dict[str, Any]:
+    """What was sent as an object, or as a text that holds one as JSON; else an empty one."""
     try:
         said = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
-    user, password = (said.get("user"), said.get("password")) if isinstance(said, dict) else (0, 0)
+    return said if isinstance(said, dict) else {}
+
+
+def _password(said: dict[str, Any], faults: Faults) -> str:
+    """`user:password`."""
+    user, password = said.get("user"), said.get("password")
     if not (is_text(user) and is_text(password)) or ":" in str(user) or not user:
         faults.add("'credentials' must have a 'user' without a colon, and a 'password'")
-        return None
     return f"{user}:{password}"
+
+
+def _key_pair(said: dict[str, Any], faults: Faults) -> str:
+    """JSON of what `AccessKey` of the activities holds."""
+    named = {
+        "access_key_id": said.get("accessKeyId"),
+        "secret_access_key": said.get("secretAccessKey"),
+        "session_token": said.get("sessionToken"),
+        "region": said.get("region"),
+    }
+    sent = {name: value for name, value in named.items() if value is not None}
+    if not sent.keys() >= {"access_key_id", "secret_access_key"} or not all(
+        isinstance(value, str) and _PRINTABLE.fullmatch(value) for value in sent.values()
+    ):
+        faults.add(
+            "'credentials' must have an 'accessKeyId' and a 'secretAccessKey', and may have a"
+            " 'sessionToken' and a 'region'"
+        )
+    elif not _REGION.fullmatch(sent.get("region", "")):
+        faults.add("the 'region' of 'credentials' must be one such as eu-west-1")
+    return json.dumps(sent)
 
 
 def _sealer(request: Request) -> Sealer:
@@ -110,7 +145,7 @@ async def read_strategies(request: Request, customer: Customer, links: MadeLinks
 @router.post("", status_code=201)
 async def post_strategy(request: Request, customer: Customer, links: MadeLinks) -> JSONResponse:
     """Creates a strategy; its credentials are kept sealed, and never given back."""
-    sent = _sent(await json_object(request), _sealer(request), is_new=True)
+    sent = _sent(await json_object(request), _sealer(request))
     try:
         async with database(request) as connection:
             row = await origin_strategy.create(connection, customer, sent)
@@ -144,8 +179,7 @@ async def put_strategy(
         known = await origin_strategy.get(connection, customer, number)
     if known is None:
         raise not_found(f"origin strategy {number}")
-    is_new = not known.has_credentials
-    sent = _sent(await json_object(request), _sealer(request), is_new=is_new)
+    sent = _sent(await json_object(request), _sealer(request), known)
     async with database(request) as connection:
         row = await origin_strategy.put(connection, customer, number, sent)
     if row is None:

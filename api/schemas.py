@@ -5,6 +5,7 @@ from typing import Any
 
 from api.channels import CHANNELS
 from delivery_channels import POLICIES
+from projection.origin_strategy import STRATEGIES
 
 Schema = dict[str, Any]
 
@@ -270,7 +271,7 @@ SCHEMAS: Mapping[str, Schema] = {
         "vocab:CustomerOriginStrategy",
         id=WHOLE,
         regex=TEXT,
-        strategy={"enum": ["default", "basic-http-authentication"]},
+        strategy={"enum": list(STRATEGIES)},
         order=WHOLE,
         credentials={"const": "xxx"},
     ),
@@ -278,9 +279,22 @@ SCHEMAS: Mapping[str, Schema] = {
         **_object(
             "regex strategy",
             regex={"type": "string", "minLength": 1, "maxLength": 500},
-            strategy={"enum": ["default", "basic-http-authentication"]},
+            strategy={"enum": list(STRATEGIES)},
             order={"type": "integer", "minimum": 0},
-            credentials=_or_null(_object("user password", user=TEXT, password=TEXT)),
+            credentials=_or_null(
+                {
+                    "oneOf": [
+                        _object("user password", user=TEXT, password=TEXT),
+                        _object(
+                            "accessKeyId secretAccessKey",
+                            accessKeyId=TEXT,
+                            secretAccessKey=TEXT,
+                            sessionToken=TEXT,
+                            region=TEXT,
+                        ),
+                    ]
+                }
+            ),
         ),
         "example": {
             "regex": "^https://scans\\.example\\.org/",

@@ -10,6 +10,12 @@ from projection.statements import statements
 
 _sql = statements("origin_strategy")
 
+BASIC = "basic-http-authentication"
+ACCESS_KEY = "s3-access-key"
+STRATEGIES = ("default", BASIC, "s3-ambient", ACCESS_KEY)
+"""Names of strategies. BASIC and ACCESS_KEY have credentials; the others read what anybody may, and
+of buckets what the operator lets this platform read."""
+
 MOST = 100
 """Strategies of one customer."""
 

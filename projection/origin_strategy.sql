@@ -18,9 +18,10 @@ INSERT INTO origin_strategy (customer_id, position, regex, strategy, credentials
 VALUES (%(customer_id)s, %(position)s, %(regex)s, %(strategy)s, %(credentials)s)
 RETURNING id, position, regex, strategy, credentials IS NOT NULL AS has_credentials;
 
--- put: replaces one; credentials that are not sent again stay
+-- put: replaces one; credentials that are not sent again stay, unless for another strategy
 UPDATE origin_strategy SET position = %(position)s, regex = %(regex)s, strategy = %(strategy)s,
-    credentials = coalesce(%(credentials)s, credentials)
+    credentials = CASE WHEN strategy = %(strategy)s
+        THEN coalesce(%(credentials)s, credentials) ELSE %(credentials)s END
 WHERE customer_id = %(customer_id)s AND id = %(id)s
 RETURNING id, position, regex, strategy, credentials IS NOT NULL AS has_credentials;
 

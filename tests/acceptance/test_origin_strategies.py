@@ -14,6 +14,7 @@ from tests.stack import Customer, Json
 
 PICTURE = (SAMPLES / "rocket.jpg").read_bytes()
 PASSWORD = "open sésame"
+KEY = {"accessKeyId": "id", "secretAccessKey": "kept/secret+key="}
 GOOD = "Basic " + base64.b64encode(f"reader:{PASSWORD}".encode()).decode()
 
 
@@ -124,6 +125,18 @@ def test_credentials_are_never_given_back(customer: Customer, guarded: Guarded) 
     assert key.stat().st_mode & 0o077 == 0
 
 
+def test_credentials_are_for_one_strategy(customer: Customer, guarded: Guarded) -> None:
+    made = customer.post("/originStrategies", strategy(guarded)).json()
+    place = f"/originStrategies/{made['id']}"
+    other = {"regex": "^s3://scans/", "strategy": "s3-access-key"}
+    assert customer.put(place, other).status_code == 400, "those it has are of no use"
+    put = customer.put(place, {**other, "credentials": KEY})
+    assert (put.status_code, put.json()["credentials"]) == (200, "xxx")
+    assert KEY["secretAccessKey"] not in put.text
+    put = customer.put(place, {**other, "strategy": "s3-ambient"})
+    assert "credentials" not in put.json()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -138,6 +151,13 @@ def test_credentials_are_never_given_back(customer: Customer, guarded: Guarded) 
         ({"credentials": "reader"}, "'credentials' must have"),
         ({"credentials": {"user": "a:b", "password": "c"}}, "without a colon"),
         ({"strategy": "default"}, "are of no use"),
+        ({"strategy": "s3-ambient"}, "are of no use"),
+        ({"strategy": "s3-access-key"}, "an 'accessKeyId' and a 'secretAccessKey'"),
+        (
+            {"strategy": "s3-access-key", "credentials": {**KEY, "region": "evil.example/"}},
+            "must be one such as eu-west-1",
+        ),
+        ({"strategy": "s3-access-key", "credentials": None}, '{"accessKeyId": "i"'),
     ],
 )
 def test_what_is_no_strategy_is_named(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -21,7 +22,7 @@ from temporalio.client import Client
 from local.engine import Engine, engine
 from local.ports import free_port
 from tests import compose
-from tests.conftest import Origin
+from tests.conftest import SAMPLES, Origin
 from tests.recount import RECOUNT
 from tests.s3 import BUILD_S, S3, running_s3
 from tests.stack import QUICK, Customer, Json, Stack, iiifq, until
@@ -147,6 +148,38 @@ async def processors(topology: Topology, batch: Json) -> set[int]:
     }
 
 
+def own_bucket(topology: Topology, customer: Customer) -> None:
+    """An original in a bucket that only a key of the customer's may read."""
+    bucket = topology.s3.folder.parent / "scans"
+    bucket.mkdir()
+    shutil.copy(SAMPLES / "rocket.jpg", bucket / "page 1.jpg")
+    member = {
+        "id": "kept",
+        "space": 1,
+        "origin": "s3://scans/page 1.jpg",
+        "mediaType": "image/jpeg",
+    }
+    batch = customer.finished(customer.submit([member]))
+    assert batch["errors"] == 1
+    error = customer.get("/spaces/1/images/kept")["error"]
+    assert error == "The origin is in a bucket that may not be read"
+    strategy = {
+        "regex": "^s3://scans/",
+        "strategy": "s3-access-key",
+        "credentials": {
+            "accessKeyId": topology.s3.env["AWS_ACCESS_KEY_ID"],
+            "secretAccessKey": topology.s3.env["AWS_SECRET_ACCESS_KEY"],
+        },
+    }
+    assert customer.post("/originStrategies", strategy).status_code == 201
+    assert customer.post(f"/queue/batches/{batch['id']}/retry", None).status_code == 202
+    until(
+        "the retry has ended",
+        lambda: customer.get("/spaces/1/images/kept").get("finished"),
+    )
+    assert "error" not in customer.get("/spaces/1/images/kept")
+
+
 def test_workers_come_and_go(tmp_path: Path, origin: Origin) -> None:
     """One is killed, one is stopped politely, one is added; the one for priority stays out."""
     with (
@@ -175,6 +208,8 @@ def test_workers_come_and_go(tmp_path: Path, origin: Origin) -> None:
         worked = asyncio.run(processors(topology, batch))
         assert workers["urgent"] not in worked
         assert topology.processes["three"].pid in worked
+
+        own_bucket(topology, customer)
 
         thumbs = topology.s3.folder / "thumbs" / str(customer.id) / "1"
         assert len(list(thumbs.glob("page-*/100.jpg"))) == COUNT

@@ -1,12 +1,15 @@
 """Originals in buckets, on a real S3 server."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from activities.faults import AssetFault, OriginAway
 from activities.origin import OriginClient
+from activities.origin_access import NO_ACCESS, Access, AccessKey
 from settings import Settings
 from tests.s3 import BUCKET, BUILD_S, S3, running_s3
 
@@ -26,10 +29,10 @@ def s3(server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
     return server
 
 
-async def fetched(url: str, into: Path, **more: int) -> bytes:
-    settings = Settings(origin_s3_buckets=[BUCKET], origin_timeout_s=2, **more)  # type: ignore[arg-type]
-    async with OriginClient(settings) as origins:
-        found = await origins.fetch(url, into)
+async def fetched(url: str, into: Path, access: Access = NO_ACCESS, **more: Any) -> bytes:
+    chosen = {"origin_s3_buckets": [BUCKET], "origin_timeout_s": 2, **more}
+    async with OriginClient(Settings(**chosen)) as origins:
+        found = await origins.fetch(url, into, access)
     assert found.size_bytes == into.stat().st_size
     return into.read_bytes()
 
@@ -67,6 +70,28 @@ async def test_wrong_credentials(s3: S3, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     with pytest.raises(AssetFault, match="does not give this object"):
         await fetched(f"s3://{BUCKET}/scan.tif", tmp_path / "original")
+
+
+async def test_a_key_of_the_customers_own(
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts alone: nothing of the platform's own credentials goes with it."""
+    (s3.folder / "own.tif").write_bytes(b"original")
+    own = AccessKey(s3.env["AWS_ACCESS_KEY_ID"], s3.env["AWS_SECRET_ACCESS_KEY"])
+    url = f"s3://{BUCKET}/own.tif"
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of a role")
+    allowed: list[str] = []
+    into = tmp_path / "original"
+    for key in (own, replace(own, region="us-east-1")):
+        assert await fetched(url, into, Access(key=key), origin_s3_buckets=allowed) == b"original"
+    with pytest.raises(AssetFault, match="does not give this object"):
+        await fetched(url, into, Access(key=replace(own, secret_access_key="wrong")))
+    with pytest.raises(AssetFault, match="a bucket that may not be read"):
+        await fetched(url, into, origin_s3_buckets=allowed)
+    with pytest.raises(AssetFault, match="a bucket that may not be read"):
+        await fetched("s3://../own.tif", into, Access(key=own))
+    assert own.secret_access_key not in repr(Access(key=own))
 
 
 async def test_a_bucket_that_is_away(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from activities.origin import Fetched, OriginClient
+from activities.fetched import Fetched
+from activities.origin import OriginClient
 from settings import Settings
 
 Script = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]

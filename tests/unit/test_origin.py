@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from activities.faults import AssetFault, DiskFull, OriginAway
-from activities.origin import Fetched, OriginClient
+from activities.fetched import Fetched
+from activities.origin import OriginClient
 from settings import Settings
 from tests.unit.http_origin import Script, fetch, reply, serving
 
@@ -135,6 +136,26 @@ async def test_a_host_that_asks_for_time_is_given_it_by_all(tmp_path: Path) -> N
     assert asked[1] - asked[0] >= 1
 
 
+async def test_requests_to_a_host_are_spaced(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    async def script(head: bytes, writer: asyncio.StreamWriter) -> None:
+        asked.append(time.monotonic())
+        moved = head.startswith(b"GET /moved ")
+        writer.write(reply("302 Found", b"", Location="/") if moved else reply())
+
+    chosen: dict[str, Any] = {"origin_allow": "127.0.0.0/8", "origin_host_rate": 20}
+    async with serving(script) as server, OriginClient(Settings(**chosen)) as origins:
+        paths = ("", "", "/moved", "")
+        fetching = (
+            origins.fetch(f"{server.url}{path}", tmp_path / str(n)) for n, path in enumerate(paths)
+        )
+        await asyncio.gather(*fetching)
+    assert len(asked) == 5
+    # Between the first and the last are four waits of 50 ms; what is noted may be late.
+    assert asked[-1] - asked[0] >= 0.15
+
+
 async def test_connections_to_a_host_are_few(tmp_path: Path) -> None:
     open_now: list[int] = [0, 0]  # and the most of it
 
@@ -145,7 +166,11 @@ async def test_connections_to_a_host_are_few(tmp_path: Path) -> None:
         open_now[0] -= 1
         writer.write(reply())
 
-    chosen: dict[str, Any] = {"origin_allow": "127.0.0.0/8", "origin_host_connections": 3}
+    chosen: dict[str, Any] = {
+        "origin_allow": "127.0.0.0/8",
+        "origin_host_connections": 3,
+        "origin_host_rate": 1000,
+    }
     async with serving(script) as server, OriginClient(Settings(**chosen)) as origins:
         await asyncio.gather(*(origins.fetch(server.url, tmp_path / str(n)) for n in range(12)))
     assert open_now[1] == 3

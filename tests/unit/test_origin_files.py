@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from activities.faults import AssetFault
-from activities.origin import Fetched
+from activities.fetched import Fetched
 from tests.unit.http_origin import fetch
 
 pytestmark = pytest.mark.usefixtures("certificates")

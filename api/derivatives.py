@@ -84,13 +84,17 @@ async def info(request: Request, links: MadeLinks) -> JSONResponse:
     return info_response(request, level_0(request, links, await found(request, CHANNEL)))
 
 
-async def picture(request: Request, size: str) -> Response:
-    """One of the sizes that info.json names."""
-    row = await found(request, CHANNEL)
+async def thumbnail(request: Request, row: asset.Asset, size: str) -> Response:
+    """One of the sizes that an info.json of level 0 names. Raises Problem 404."""
     for made in _thumbs(row):
         if size in (f"{made['width']},{made['height']}", f"{made['width']},"):
             return await stored(request, made["key"], "image/jpeg")
     raise not_found(f"size {size[:40]} of this image; info.json has those there are")
+
+
+async def picture(request: Request, size: str) -> Response:
+    """One of the sizes that there are."""
+    return await thumbnail(request, await found(request, CHANNEL), size)
 
 
 for path, endpoint in (

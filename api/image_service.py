@@ -13,7 +13,15 @@ import obstore
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from api.derivatives import base, described, found, info_response, level_0, path_of
+from api.derivatives import (
+    base,
+    described,
+    found,
+    info_response,
+    level_0,
+    path_of,
+    thumbnail,
+)
 from api.hydra import Problem, bad_request
 from api.requests import MadeLinks
 from api.stored import CACHED, etag_of, is_known
@@ -77,7 +85,9 @@ async def picture(
     row = await found(request, CHANNEL)
     key = _pyramid(row)
     if key is None:
-        raise bad_request("This image has only the sizes of its info.json: see /thumbs")
+        if (region, rotation, last) != ("full", "0", "default.jpg"):
+            raise bad_request("This image has only the sizes of its info.json, whole")
+        return await thumbnail(request, row, size)
     quality, _, kind = last.partition(".")
     full = (row.width or 1, row.height or 1)
     most = _limits(request.app.state.settings)

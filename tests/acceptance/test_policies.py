@@ -1,12 +1,14 @@
 """Policies of delivery channels, over HTTP: thumbnails of one's own sizes, and what a change
 leaves in the store."""
 
+import io
 import os
 
 import pytest
+from PIL import Image
 
 from tests.acceptance.test_first_light import picture
-from tests.conftest import Origin
+from tests.conftest import SAMPLES, Origin
 from tests.stack import Customer, Json, until
 
 SIZES = ["!300,300", "120,", ",90"]
@@ -92,6 +94,33 @@ def test_what_is_no_policy_is_named(
     response = customer.post("/queue", {"member": [sized(origin, policy)]})
     assert response.status_code == 400
     assert words in response.json()["detail"]
+
+
+def test_jpeg_2000_kept_as_it_came_has_the_sizes_of_its_thumbnails(
+    customer: Customer, origin: Origin
+) -> None:
+    made = io.BytesIO()
+    with Image.open(SAMPLES / "rocket.jpg") as sample:
+        sample.save(made, "jpeg2000")
+    channels = [{"channel": "iiif-img", "policy": "use-original"}, "thumbs"]
+    member = {
+        "id": "a",
+        "space": 1,
+        "origin": origin.file("rocket.jp2", made.getvalue()),
+        "mediaType": "image/jp2",
+        "deliveryChannels": channels,
+    }
+    assert customer.finished(customer.submit([member]))["errors"] == 0
+    service = customer.get("/spaces/1/images/a")["imageService"]
+    client = customer.stack.client
+    info = client.get(f"{service}/info.json").json()
+    assert (info["id"], info["profile"], info["width"]) == (service, "level0", 640)
+    assert len(info["sizes"]) == 4
+    for size in info["sizes"]:
+        picture = client.get(f"{service}/full/{size['width']},{size['height']}/0/default.jpg")
+        assert Image.open(io.BytesIO(picture.content)).size == (size["width"], size["height"])
+    assert client.get(f"{service}/0,0,9,9/9,/0/default.jpg").status_code == 400
+    assert client.get(f"{service}/full/9,/0/default.jpg").status_code == 404
 
 
 def test_use_original(customer: Customer, origin: Origin) -> None:

@@ -19,9 +19,9 @@ from statistics import median
 
 from activities.image_job import ImageJob
 from bench.figure import Figure
+from delivery_channels import THUMBS
 from tests.stack import Customer, running_stack
 
-THUMBS = ("!1024,1024", "!400,400", "!200,200", "!100,100")
 SAMPLE = Path(__file__).parent.parent / "cli" / "samples" / "retina.jpg"
 SCAN_WIDTH, SCAN_HEIGHT = 2300, 3050
 

@@ -27,7 +27,7 @@ from activities.store import Store
 from delivery_channels import PolicyData, policy_data
 from projection import processing
 from projection.database import Connection, DatabaseUnavailable, Pool, transaction
-from projection.processing import AssetClaimed, HeldBack, Processed, Work
+from projection.processing import AssetClaimed, BeyondQuota, HeldBack, Processed, Work
 from sealed import Sealer
 from settings import Settings
 from workflows.contracts import (
@@ -158,7 +158,8 @@ class ProcessActivities:
             parts.append(made)
         if "file" in policies:
             parts.append(await asyncio.to_thread(_unchanged, fetched, work.media_type))
-        _refuse_beyond_quota(work, sum(each.size_bytes for part in parts for each in part.files))
+        if work.is_bounded:
+            await self._reserve(work, sum(each.size_bytes for part in parts for each in part.files))
         below = place(work.customer_id, work.space_id, work.asset_id)
         derivatives = []
         for derived in (each for part in parts for each in part.files):
@@ -172,6 +173,15 @@ class ProcessActivities:
             derivatives=derivatives,
         )
 
+    async def _reserve(self, work: Work, size_bytes: int) -> None:
+        try:
+            await self._transact(lambda c: processing.reserve(c, work, size_bytes))
+        except BeyondQuota as beyond:
+            raise AssetFault(
+                f"The customer's storage quota leaves {beyond.room} bytes, and this asset takes"
+                f" {size_bytes}: delete assets or have the quota raised, then retry"
+            ) from beyond
+
     async def _image(self, policies: Policies, source: Path) -> Made:
         channel = policies.get("iiif-img")
         job = ImageJob(
@@ -182,14 +192,6 @@ class ProcessActivities:
             max_pixels=self.settings.image_max_pixels,
         )
         return await self.images.derive(job, self.settings.image_timeout_s)
-
-
-def _refuse_beyond_quota(work: Work, size_bytes: int) -> None:
-    if work.room_bytes is not None and size_bytes > work.room_bytes:
-        raise AssetFault(
-            f"The customer's storage quota leaves {max(0, work.room_bytes)} bytes, and this asset"
-            f" takes {size_bytes}: delete assets or have the quota raised, then retry"
-        )
 
 
 def _data(channel: str, policies: Policies) -> PolicyData:

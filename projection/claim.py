@@ -1,7 +1,9 @@
 """Who is processing an asset right now: never two at once."""
 
 from collections.abc import Mapping
+from typing import cast
 
+from projection import customer
 from projection.database import Connection, value
 from projection.statements import statements
 
@@ -16,6 +18,14 @@ class AssetClaimed(Exception):
         self.holder = holder
 
 
+class BeyondQuota(Exception):
+    """The customer's quota leaves the asset `room` bytes, which is less than it takes."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(room)
+        self.room = room
+
+
 async def take(connection: Connection, asset: Mapping[str, object], holder: str) -> None:
     """Claims an asset (customer_id, space_id, asset_id); no harm when the holder has it already.
 
@@ -25,6 +35,18 @@ async def take(connection: Connection, asset: Mapping[str, object], holder: str)
     who = await value(connection, _sql["take"], {**asset, "holder": holder})
     if who != holder:
         raise AssetClaimed(who)
+
+
+async def reserve(connection: Connection, asset: Mapping[str, object], size_bytes: int) -> None:
+    """Keeps room in the customer's quota for the derivatives of an asset that is claimed.
+
+    Raises:
+        BeyondQuota: there is less.
+    """
+    await customer.lock_quota(connection, cast("int", asset["customer_id"]))
+    room = await value(connection, _sql["reserve"], {**asset, "bytes": size_bytes})
+    if room is not None and size_bytes > room:
+        raise BeyondQuota(max(0, room))
 
 
 async def release(connection: Connection, asset: Mapping[str, object], holder: str) -> None:

@@ -24,7 +24,8 @@ WHERE e.batch_id = %(batch_id)s AND e.ordinal = %(ordinal)s FOR NO KEY UPDATE OF
 -- read: an entry with its asset; after lock, so that nothing is stale
 SELECT e.state, e.owned, e.customer_id, e.space_id, e.asset_id, a.media_type, a.origin,
     with_policies(e.customer_id, a.delivery_channels) AS delivery_channels,
-    room_bytes(e.customer_id, a.derivatives) AS room_bytes,
+    EXISTS (SELECT FROM customer c WHERE c.id = e.customer_id AND c.quota_bytes IS NOT NULL)
+        AS is_bounded,
     origin_strategies(e.customer_id) AS strategies,
     b.paused OR EXISTS (SELECT FROM held_queue h
         WHERE (h.customer_id, h.kind) = (b.customer_id, b.kind)) AS held_back

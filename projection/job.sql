@@ -4,7 +4,8 @@ SELECT id FROM asset WHERE job_id = %(job_id)s FOR NO KEY UPDATE;
 -- read: a job's asset; after lock, so that nothing is stale
 SELECT customer_id, space_id, id AS asset_id, media_type, origin,
     with_policies(customer_id, delivery_channels) AS delivery_channels,
-    room_bytes(customer_id, derivatives) AS room_bytes,
+    EXISTS (SELECT FROM customer c WHERE c.id = customer_id AND c.quota_bytes IS NOT NULL)
+        AS is_bounded,
     origin_strategies(customer_id) AS strategies
 FROM asset WHERE job_id = %(job_id)s;
 

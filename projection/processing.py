@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from projection import claim
 from projection.claim import AssetClaimed as AssetClaimed
+from projection.claim import BeyondQuota as BeyondQuota
 from projection.database import Connection
 from projection.statements import statements
 
@@ -29,7 +30,7 @@ class Work:
     """An asset to be processed.
 
     `strategies`: the customer's for originals, with regex, strategy and sealed credentials in
-    base64; `room_bytes`: what the customer's quota leaves for its derivatives, None for no bound.
+    base64; `is_bounded`: room for its derivatives has to be reserved in the customer's quota.
     """
 
     customer_id: int
@@ -39,7 +40,7 @@ class Work:
     origin: str
     delivery_channels: Sequence[Mapping[str, Any]]
     strategies: Sequence[Mapping[str, str]] = ()
-    room_bytes: int | None = None
+    is_bounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _work(row: Mapping[str, Any]) -> Work:
         origin=row["origin"],
         delivery_channels=row["delivery_channels"],
         strategies=row["strategies"] or (),
-        room_bytes=row["room_bytes"],
+        is_bounded=row["is_bounded"],
     )
 
 
@@ -112,6 +113,15 @@ async def begin_entry(connection: Connection, batch_id: int, ordinal: int) -> Wo
     named |= {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
     await connection.execute(_entry["begin"], named)
     return _work(row)
+
+
+async def reserve(connection: Connection, work: Work, size_bytes: int) -> None:
+    """Keeps room in the customer's quota, until processing ends, for derivatives of this size.
+
+    Raises:
+        BeyondQuota: there is less.
+    """
+    await claim.reserve(connection, vars(work), size_bytes)
 
 
 async def end_entry(

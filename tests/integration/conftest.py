@@ -15,6 +15,16 @@ from projection.migrate import migrate
 
 _numbers = count(1)
 
+FIELDS = {
+    "id": "a",
+    "media_type": "image/jpeg",
+    "origin": "https://example.org/a.jpg",
+    "delivery_channels": [{"channel": "thumbs", "policy": "large"}],
+    **dict.fromkeys((*(f"string{n}" for n in (1, 2, 3)), *(f"number{n}" for n in (1, 2, 3)))),
+    **dict.fromkeys(("tags", "roles", "max_unauthorised")),
+}
+"""The columns of an asset that names a policy of its customer's own."""
+
 
 def _database(url: str, name: str) -> str:
     parts = urlsplit(url)

@@ -7,16 +7,9 @@ import pytest
 from projection import asset, customer, delivery_channel_policy, space
 from projection.database import Connection, Pool, transaction
 from projection.delivery_channel_policy import PolicyInUse
+from tests.integration.conftest import FIELDS
 
 WAITING = "SELECT count(*) AS waiting FROM pg_locks WHERE NOT granted"
-FIELDS = {
-    "id": "a",
-    "media_type": "image/jpeg",
-    "origin": "https://example.org/a.jpg",
-    "delivery_channels": [{"channel": "thumbs", "policy": "large"}],
-    **dict.fromkeys((*(f"string{n}" for n in (1, 2, 3)), *(f"number{n}" for n in (1, 2, 3)))),
-    **dict.fromkeys(("tags", "roles", "max_unauthorised")),
-}
 
 
 @pytest.fixture

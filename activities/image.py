@@ -50,6 +50,10 @@ NOT_ORIGINAL = (
 )
 DAMAGED = "The file is not an image that can be read: it is damaged or cut short"
 UNKNOWN = "The file is not an image that can be read: it is not in a supported image format"
+NO_DECODER = (
+    "The file is not an image that can be read: it is a HEIC or HEIF of a coding that is not"
+    " supported, such as HEVC; send it as AVIF, JPEG, PNG or TIFF"
+)
 
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
@@ -230,4 +234,6 @@ def _fault(error: pyvips.Error) -> Exception:
         return DiskFull("There is no room to process the image")
     if "out of memory" in words.lower() or "Error creating thread" in words:  # no room for a stack
         return AssetFault("The image is too large to process in the memory allowed")
+    if "has not been built in" in words:  # of libheif, which pyvips' wheel has with AV1 alone
+        return AssetFault(NO_DECODER)
     return AssetFault(DAMAGED)

@@ -1,6 +1,7 @@
 """Delivery channel policies and defaults over HTTP, and what assets become by them."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 
 from tests.acceptance.test_first_light import picture
 from tests.conftest import Origin
+from tests.sound_and_film import made_by
 from tests.stack import Customer, Json
 
 SIZES = ["!300,300", "120,"]
@@ -99,6 +101,24 @@ def test_a_policy_of_ones_own(customer: Customer, origin: Origin) -> None:
     assert made(customer, "a") == [("thumbs", 300), ("thumbs", 120)], "until it is processed again"
     assert sent(customer, "POST", "/spaces/1/images/a/reingest").status_code == 200
     assert made(customer, "a") == [("thumbs", 200)]
+
+
+def test_a_policy_of_ones_own_for_film(customer: Customer, origin: Origin, tmp_path: Path) -> None:
+    film = made_by("film.mp4", ("-f", "lavfi", "-i", "testsrc=size=960x720:d=1:r=5"), tmp_path)
+    policy = {"name": "small", "policyData": ["video-mp4-480p"]}
+    assert customer.post(f"{POLICIES}/iiif-av", policy).status_code == 201
+    default = {"mediaType": "video/mp4", "channel": "iiif-av", "policy": "small"}
+    assert customer.post(DEFAULTS, default).status_code == 201
+    url = origin.file("own-policy.mp4", film.read_bytes())
+    members = [
+        {"id": each, "space": 1, "mediaType": "video/mp4", "origin": url, **more}
+        for each, more in (("a", {}), ("b", {"deliveryChannels": ["iiif-av"]}))
+    ]
+    assert customer.finished(customer.submit(members))["errors"] == 0
+    for each in ("a", "b"):
+        assert made(customer, each) == [("iiif-av", 640)]
+        assert channels(customer, each) == [("iiif-av", "small")]
+        assert customer.get(f"/spaces/1/images/{each}")["height"] == 480
 
 
 def test_a_policy_in_use_is_not_deleted(customer: Customer, origin: Origin) -> None:

@@ -3,46 +3,34 @@ memory and disk; none opens a connection, and no secret of this machine gets int
 
 import io
 import shutil
-import socket
 import struct
 import sys
 import zipfile
-import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 from PIL import Image
 
 from activities.faults import AssetFault
 from activities.image_job import ImageJob
 from activities.image_process import ImageProcesses
+from tests.unit.hostile import (
+    MIB,
+    MOST_DISK,
+    MOST_MEMORY,
+    MOST_SECONDS,
+    SECRET,
+    disk_used,
+    kept,
+    listener,
+    peak_memory,
+    png,
+    zeros,
+)
 
 SAMPLE = Path(__file__).parents[2] / "cli" / "samples" / "retina.jpg"
 MAX_PIXELS = 10**8
-MIB = 1024 * 1024
-MOST_SECONDS = 30
-MOST_MEMORY = 700 * MIB
-MOST_DISK = 64 * MIB
-
-
-def png(width: int, height: int, data: bytes, *extra: tuple[bytes, bytes], bits: int = 8) -> bytes:
-    """A grey PNG whose header and contents need not agree."""
-    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), *extra, (b"IDAT", data), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in chunks
-    )
-
-
-def zeros(count: int) -> bytes:
-    packer = zlib.compressobj(9)
-    block = bytes(MIB)
-    parts = [packer.compress(block) for _ in range(count // MIB)]
-    return b"".join((*parts, packer.compress(bytes(count % MIB)), packer.flush()))
 
 
 def tiff(width: int, height: int, data: bytes, *, next_at: int = 0, strips: int = 1) -> bytes:
@@ -97,7 +85,6 @@ def animation(frames: int) -> bytes:
     return made.getvalue()
 
 
-SECRET = "the secret of this machine"
 ENTITY = '<!DOCTYPE svg [<!ENTITY x SYSTEM "{secret}">]>'
 REMOTE = '<!DOCTYPE svg PUBLIC "x" "{web}/svg.dtd" [<!ENTITY x SYSTEM "{web}/x">]>'
 
@@ -161,31 +148,6 @@ async def processes() -> AsyncIterator[ImageProcesses]:
         yield running
 
 
-@contextmanager
-def listener() -> Iterator[socket.socket]:
-    """Listens on loopback and takes no connection: one that was tried waits to be accepted."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.setblocking(False)
-        yield server
-        with pytest.raises(BlockingIOError):
-            server.accept()
-
-
-def peak_memory() -> int:
-    """Of the image process, in bytes; 0 when it is gone."""
-    for child in psutil.Process().children():
-        if "activities.image_process" in child.cmdline():
-            status = Path(f"/proc/{child.pid}/status").read_text()
-            return next(
-                int(line.split()[1]) * 1024 for line in status.splitlines() if "VmHWM" in line
-            )
-    return 0
-
-
-def kept(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.name != "original"]
-
-
 def job(folder: Path, content: bytes, web: str = "") -> ImageJob:
     (folder / "secret.txt").write_text(SECRET)
     secret = shutil.move(folder / "secret.txt", folder.with_suffix(".secret"))
@@ -204,15 +166,14 @@ async def test_refused(processes: ImageProcesses, tmp_path: Path, name: str) -> 
         await processes.derive(picture, MOST_SECONDS)
     assert str(tmp_path) not in str(fault.value)
     assert "longer than" not in str(fault.value)
-    assert sum(path.stat().st_size for path in kept(tmp_path)) < MOST_DISK
+    assert disk_used(tmp_path) < MOST_DISK
     if sys.platform == "linux":
-        assert peak_memory() < MOST_MEMORY
+        assert peak_memory("activities.image_process") < MOST_MEMORY
 
 
 @pytest.mark.parametrize("name", HARMLESS)
 async def test_harmless(processes: ImageProcesses, tmp_path: Path, name: str) -> None:
-    with listener() as server:
-        web = f"http://127.0.0.1:{server.getsockname()[1]}"
+    with listener() as web:
         try:
             made = await processes.derive(job(tmp_path, HARMLESS[name](), web), MOST_SECONDS)
         except AssetFault as fault:
@@ -224,6 +185,6 @@ async def test_harmless(processes: ImageProcesses, tmp_path: Path, name: str) ->
             assert SECRET.encode() not in path.read_bytes()
             assert b"polyglot" not in path.read_bytes()
             assert b"index.html" not in path.read_bytes()
-        assert sum(path.stat().st_size for path in kept(tmp_path)) < MOST_DISK
+        assert disk_used(tmp_path) < MOST_DISK
         if sys.platform == "linux":
-            assert peak_memory() < MOST_MEMORY
+            assert peak_memory("activities.image_process") < MOST_MEMORY

@@ -36,6 +36,9 @@ CHANNEL = "iiif-img"
 BELOW = f"/{CHANNEL}/{{customer_id}}/{{space_id}}/{{asset_id}}"
 TILE = 256
 WAIT_S = 10.0
+READ_BYTES = 32 * 1024
+"""Read at a time: about as much as a tile, or the directory of a pyramid, has."""
+
 PROFILE = '<http://iiif.io/api/image/3/level2.json>;rel="profile"'
 
 
@@ -113,7 +116,7 @@ async def picture(
 
 async def _rendered(request: Request, key: str, size: int, wanted: Picture) -> bytes:
     state: Any = request.app.state
-    open_file = partial(obstore.open_reader, state.store, key, size=size)
+    open_file = partial(obstore.open_reader, state.store, key, size=size, buffer_size=READ_BYTES)
     try:
         async with asyncio.timeout(WAIT_S):
             await state.renderers.acquire()

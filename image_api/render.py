@@ -1,6 +1,7 @@
 """Pictures out of a pyramidal TIFF, reading only the tiles that they need."""
 
 from collections.abc import Callable
+from math import ceil, log2
 from typing import Protocol
 
 import pyvips
@@ -58,12 +59,13 @@ class _Pyramid:
 def _scaled(pyramid: _Pyramid, picture: Picture) -> pyvips.Image:
     """The region from the smallest level that is not smaller than asked, scaled exactly."""
     level, factor = _level(pyramid, picture)
-    left, top = round(picture.x / factor), round(picture.y / factor)
+    left = min(round(picture.x / factor), level.width - 1)
+    top = min(round(picture.y / factor), level.height - 1)
     region = level.crop(
-        min(left, level.width - 1),
-        min(top, level.height - 1),
-        max(1, min(round(picture.region_width / factor), level.width - left)),
-        max(1, min(round(picture.region_height / factor), level.height - top)),
+        left,
+        top,
+        min(max(1, round(picture.region_width / factor)), level.width - left),
+        min(max(1, round(picture.region_height / factor)), level.height - top),
     )
     if (region.width, region.height) == (picture.width, picture.height):
         return region
@@ -77,17 +79,18 @@ def _level(pyramid: _Pyramid, picture: Picture) -> tuple[pyvips.Image, float]:
     full = pyramid.level()
     by_subifd = bool(full.get_typeof("n-subifds"))
     levels = full.get("n-subifds") if by_subifd else full.get("n-pages") - 1
-    best, factor = full, 1.0
-    for number in range(1, levels + 1):
+    shrink = max(picture.region_width / picture.width, picture.region_height / picture.height)
+    # Opening one takes longer than a tile of it. Each is half of the last, or less.
+    for number in range(min(levels, ceil(log2(max(1, shrink)))), 0, -1):
         level = pyramid.level(**({"subifd": number - 1} if by_subifd else {"page": number}))
-        shrunk = full.width / level.width
-        if shrunk <= factor or (
-            picture.region_width / shrunk < picture.width
-            or picture.region_height / shrunk < picture.height
+        factor = full.width / level.width
+        # Rounded, as a level of a side that does not halve lacks a part of a pixel.
+        if (
+            round(picture.region_width / factor) >= picture.width
+            and round(picture.region_height / factor) >= picture.height
         ):
-            break
-        best, factor = level, shrunk
-    return best, factor
+            return level, factor
+    return full, 1.0
 
 
 def _turned(image: pyvips.Image, picture: Picture) -> pyvips.Image:

@@ -24,7 +24,8 @@ def cache() -> Path:
 
 
 def kept(file: str, what: str, get: Callable[[Path], Path]) -> Path:
-    """The program `file` of the cache; `get` makes what is missing in the folder it is given."""
+    """The program `file` of the cache, or a folder of some; `get` makes what is missing in the
+    folder it is given."""
     place = cache() / file
     if place.exists():
         return place

@@ -1,5 +1,6 @@
 """docker-compose.yml is valid, agrees with the code, and has no secret of its own."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from activities.image import PYRAMID
+from api import image_service
+from api.stored import CACHED
 from cli.main import app
 from cli.processes import QUEUES
 from local.temporal import DYNAMIC_CONFIGURATION
@@ -60,6 +64,28 @@ def test_ours_are_told_of_settings_that_exist() -> None:
         assert services[name]["command"][0] in commands
     queues = {name: set(services[name]["command"][2].split(",")) for name in OURS[2:]}
     assert queues == {"worker": set(QUEUES.split(",")), "worker-priority": {"priority"}}
+
+
+def test_clients_have_one_door() -> None:
+    services = compose.services(GIVEN)
+    doors = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert doors == {"temporal-ui": ["127.0.0.1:8233:8080"], "front": ["8000:8000"]}
+    assert services["image-server"]["networks"] == ["pictures"]
+    for name in ("front", "image-server"):
+        assert all(volume.endswith(":ro") for volume in services[name]["volumes"]), name
+
+
+def test_the_front_agrees_with_what_is_behind_it() -> None:
+    conf = (ROOT / "docker" / "front.conf").read_text()
+    said = dict(re.findall(r"\b([A-Z_]+) = ([0-9]+)", (ROOT / "docker" / "front.js").read_text()))
+    environment = compose.services(GIVEN)["image-server"]["environment"]
+    bound = Settings.model_fields["max_body_bytes"].default
+    assert f"client_max_body_size {bound // 2**20}m;" in conf
+    assert f"set $pictures {environment['FILESYSTEM_PREFIX']};" in conf
+    assert said["LONGEST_SIDE"] == environment["MAX_CVT"]
+    assert int(said["TILE"]) == image_service.TILE == PYRAMID["tile_width"]
+    for header, value in CACHED.items():
+        assert f'add_header {header} "{value}";' in conf
 
 
 def test_temporal_is_as_fair_as_the_embedded_one() -> None:

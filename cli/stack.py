@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.client import keep_credentials
-from cli.customer import Created, create_customer, in_transaction
+from cli.customer import Created, Taken, create_customer, in_transaction
 from local.run import Run
 from local.up import up as run_up
 from projection import customer
@@ -16,10 +16,14 @@ from projection.database import Connection
 from settings import Settings, default_data_folder
 
 
-async def _first_customer(connection: Connection) -> Created | None:
+async def first_customer(connection: Connection) -> Created | None:
+    """Customer 1, unless there is a customer."""
     if await customer.all_customers(connection):
         return None
-    return await create_customer(connection, "first", 1)
+    try:
+        return await create_customer(connection, "first", 1)
+    except Taken:
+        return None  # somebody was faster: the API is ready before this
 
 
 def announce(data: Path, run: Run) -> None:
@@ -28,7 +32,7 @@ def announce(data: Path, run: Run) -> None:
     print(f"Web UI      {run.ui_url}")
     print(f"Temporal    {run.temporal_address}")
     print(f"Postgres    {run.database_url}", flush=True)
-    created = asyncio.run(in_transaction(run.database_url, _first_customer))
+    created = asyncio.run(in_transaction(run.database_url, first_customer))
     if created is not None:
         keep_credentials(data, created.key, created.secret)
         print(f"customer    {created.id}")

@@ -186,6 +186,7 @@ def running_stack(data: Path, **settings: str) -> Iterator[Stack]:
         stack = Stack(data, env, _start(data, env), client)
         try:
             stack.wait_ready()
+            until("the first customer is there", (data / "credentials").exists)
             yield stack
         finally:
             stack.up.send_signal(signal.SIGTERM)

@@ -1,5 +1,6 @@
 """A Postgres for the session, and a database of its own for each test, made from a template."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -10,10 +11,12 @@ import pytest
 from psycopg import sql
 
 from local.engine import postgres
-from projection.database import Pool, open_pool
+from projection.database import Connection, Pool, open_pool
 from projection.migrate import migrate
 
 _numbers = count(1)
+
+WAITING = "SELECT count(*) AS waiting FROM pg_locks WHERE NOT granted"
 
 FIELDS = {
     "id": "a",
@@ -68,3 +71,12 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
     """Connections to an empty database."""
     async with open_pool(database_url, size=20, name="test") as opened:
         yield opened
+
+
+async def until_one_waits(connection: Connection) -> None:
+    """Until a transaction waits for another's."""
+    while True:
+        row = await (await connection.execute(WAITING)).fetchone()
+        if row and row["waiting"]:
+            return
+        await asyncio.sleep(0.01)

@@ -5,11 +5,9 @@ import asyncio
 import pytest
 
 from projection import asset, customer, delivery_channel_policy, space
-from projection.database import Connection, Pool, transaction
+from projection.database import Pool, transaction
 from projection.delivery_channel_policy import PolicyInUse
-from tests.integration.conftest import FIELDS
-
-WAITING = "SELECT count(*) AS waiting FROM pg_locks WHERE NOT granted"
+from tests.integration.conftest import FIELDS, until_one_waits
 
 
 @pytest.fixture
@@ -25,14 +23,6 @@ async def customer_id(pool: Pool) -> int:
 async def delete(pool: Pool, customer_id: int) -> bool:
     async with transaction(pool) as connection:
         return await delivery_channel_policy.delete(connection, customer_id, "thumbs", "large")
-
-
-async def until_one_waits(connection: Connection) -> None:
-    while True:
-        row = await (await connection.execute(WAITING)).fetchone()
-        if row and row["waiting"]:
-            return
-        await asyncio.sleep(0.01)
 
 
 async def test_who_names_it_is_waited_for(pool: Pool, customer_id: int) -> None:

@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -16,10 +15,10 @@ from tests.stack import Customer, Json, Stack, running_stack, until
 COUNT = 60
 
 
-@pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """A stack that a test may break."""
-    with running_stack(tmp_path / "data") as running:
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that tests may break; each has to find it mended by the one before."""
+    with running_stack(tmp_path_factory.mktemp("bad days") / "data") as running:
         yield running
 
 

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -75,14 +76,17 @@ def scans(folder: Path) -> list[str]:
 
 
 def ours(customer: Customer, urls: list[str], mark: str) -> float:
-    """Scans a second from POST to finished."""
+    """Scans a second from POST to `finished`, which the batch says: asking often would cost."""
     members = [
         {"id": f"{mark}-{n}", "space": 1, "origin": url, "mediaType": "image/jpeg"}
         for n, url in enumerate(urls)
     ]
-    started = time.perf_counter()
-    batch = customer.finished(customer.submit(members), seconds=600)
-    spent = time.perf_counter() - started
+    started = time.time()
+    batch = customer.submit(members)
+    while "finished" not in batch:
+        time.sleep(1)
+        batch = customer.get(batch["@id"])
+    spent = datetime.fromisoformat(batch["finished"]).timestamp() - started
     if batch["errors"]:
         raise RuntimeError(f"{batch['errors']} scans ended with an error")
     return len(urls) / spent

@@ -18,7 +18,7 @@ from api.requests import Customer, MadeLinks, database
 from api.submission import Faults, is_text
 from delivery_channels import AV_PRESETS, CUSTOMISABLE, POLICIES, TITLES
 from projection import delivery_channel_policy
-from projection.delivery_channel_policy import MOST, OwnPolicy, PolicyInUse, TooMany
+from projection.delivery_channel_policy import MOST, OwnPolicy, PolicyInUse, Sent, TooMany
 from projection.page import Page, Window
 
 router = APIRouter(
@@ -157,20 +157,16 @@ async def post_policy(
     name = _sent_name(body, channel, faults)
     title, data = _display_name(body, faults), _data(body.get("policyData"), channel, faults)
     faults.refuse_if_any()
-    row = await _created(request, customer, channel, name, title, data)
+    row = await _created(request, customer, Sent(channel, name, title, data))
     if row is None:
         raise Problem(409, "Conflict", f"There is a policy {name} of channel {channel} already")
     return _answer(links, customer, row)
 
 
-async def _created(
-    request: Request, customer: int, channel: str, name: str, title: str | None, data: list[str]
-) -> OwnPolicy | None:
+async def _created(request: Request, customer: int, sent: Sent) -> OwnPolicy | None:
     try:
         async with database(request) as connection:
-            return await delivery_channel_policy.create(
-                connection, customer, channel, name, title, data
-            )
+            return await delivery_channel_policy.create(connection, customer, sent)
     except TooMany as error:
         most = f"A customer has {MOST} delivery channel policies at most"
         raise Problem(409, "Conflict", most) from error
@@ -216,11 +212,12 @@ async def put_policy(
         faults.add(f"'name' must be '{name}', as in the URL")
     title, data = _display_name(body, faults), _data(body.get("policyData"), channel, faults)
     faults.refuse_if_any()
+    sent = Sent(channel, name, title, data)
     async with database(request) as connection:
-        row = await delivery_channel_policy.change(connection, customer, channel, name, title, data)
+        row = await delivery_channel_policy.change(connection, customer, sent)
     if row is not None:
         return JSONResponse(_shown(links, customer, row))
-    created = await _created(request, customer, channel, name, title, data)
+    created = await _created(request, customer, sent)
     if created is None:
         raise Problem(409, "Conflict", "The policy is being created by another request; try again")
     return _answer(links, customer, created)
@@ -241,9 +238,8 @@ async def patch_policy(
     data = _data(body["policyData"], channel, faults) if "policyData" in body else row.data
     faults.refuse_if_any()
     async with database(request) as connection:
-        changed = await delivery_channel_policy.change(
-            connection, customer, channel, name, title, data
-        )
+        sent = Sent(channel, name, title, data)
+        changed = await delivery_channel_policy.change(connection, customer, sent)
     if changed is None:
         raise not_found(f"policy {name} of delivery channel {channel}")
     return _shown(links, customer, changed)

@@ -96,7 +96,10 @@ _PROCESSED: dict[str, Schema] = {
     "origin": {"type": "string", "example": "https://example.org/page-1.jpg"},
     "deliveryChannels": _CHANNELS,
 }
-_POLICY_DATA: Schema = {"oneOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}]}
+_POLICY: dict[str, Schema] = {
+    "displayName": _or_null({"type": "string", "maxLength": 200}),
+    "policyData": {"oneOf": [TEXT, {"type": "array", "minItems": 1, "items": TEXT}]},
+}
 _NAMED: dict[str, Schema] = {"id": TEXT, "space": WHOLE}
 _LABEL: Schema = {
     "oneOf": [
@@ -316,8 +319,7 @@ SCHEMAS: Mapping[str, Schema] = {
         **_object(
             "name policyData",
             name={"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,99}$"},
-            displayName=_or_null({"type": "string", "maxLength": 200}),
-            policyData=_POLICY_DATA,
+            **_POLICY,
         ),
         "example": {
             "name": "large",
@@ -328,16 +330,14 @@ SCHEMAS: Mapping[str, Schema] = {
     "DeliveryChannelPolicyReplaced": {
         **_object(
             "policyData",
-            displayName=_or_null({"type": "string", "maxLength": 200}),
-            policyData=_POLICY_DATA,
+            **_POLICY,
         ),
         "example": {"policyData": ["!2000,2000", "!400,400"]},
     },
     "DeliveryChannelPolicyChange": {
         **_object(
             "",
-            displayName=_or_null({"type": "string", "maxLength": 200}),
-            policyData=_POLICY_DATA,
+            **_POLICY,
         ),
         "example": {"displayName": "For the reading room"},
     },

@@ -16,13 +16,19 @@ MOST = 100
 
 
 @dataclass(frozen=True)
-class OwnPolicy:
-    """A policy; `data` holds sizes for thumbnails, one preset for sound and film."""
+class Sent:
+    """What a policy is made of; `data`: sizes of thumbnails, or a preset of sound and film."""
 
     channel: str
     name: str
     display_name: str | None
-    data: list[str]
+    data: Sequence[str]
+
+
+@dataclass(frozen=True)
+class OwnPolicy(Sent):
+    """A policy of a customer's."""
+
     created: datetime
     modified: datetime
 
@@ -61,45 +67,22 @@ async def get(
     return await one(connection, OwnPolicy, _sql["get"], named)
 
 
-def _named(
-    customer_id: int, channel: str, name: str, display_name: str | None, data: Sequence[str]
-) -> dict[str, object]:
-    return {
-        "customer_id": customer_id,
-        "channel": channel,
-        "name": name,
-        "display_name": display_name,
-        "data": Jsonb(list(data)),
-    }
-
-
-async def create(
-    connection: Connection,
-    customer_id: int,
-    channel: str,
-    name: str,
-    display_name: str | None,
-    data: Sequence[str],
-) -> OwnPolicy | None:
+async def create(connection: Connection, customer_id: int, sent: Sent) -> OwnPolicy | None:
     """A new one; None when the name is taken. Raises TooMany."""
-    named = _named(customer_id, channel, name, display_name, data)
+    named = _named(customer_id, sent)
     await connection.execute(_sql["lock_customer"], named)
     if await value(connection, _sql["count"], named) >= MOST:
         raise TooMany
     return await one(connection, OwnPolicy, _sql["create"], named)
 
 
-async def change(
-    connection: Connection,
-    customer_id: int,
-    channel: str,
-    name: str,
-    display_name: str | None,
-    data: Sequence[str],
-) -> OwnPolicy | None:
+async def change(connection: Connection, customer_id: int, sent: Sent) -> OwnPolicy | None:
     """Replaces one; None when there is none such."""
-    named = _named(customer_id, channel, name, display_name, data)
-    return await one(connection, OwnPolicy, _sql["change"], named)
+    return await one(connection, OwnPolicy, _sql["change"], _named(customer_id, sent))
+
+
+def _named(customer_id: int, sent: Sent) -> dict[str, object]:
+    return {"customer_id": customer_id, **vars(sent), "data": Jsonb(list(sent.data))}
 
 
 async def delete(connection: Connection, customer_id: int, channel: str, name: str) -> bool:

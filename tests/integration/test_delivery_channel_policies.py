@@ -6,7 +6,7 @@ import pytest
 
 from projection import asset, customer, delivery_channel_policy, space
 from projection.database import Pool, transaction
-from projection.delivery_channel_policy import PolicyInUse
+from projection.delivery_channel_policy import PolicyInUse, Sent
 from tests.integration.conftest import FIELDS, until_one_waits
 
 
@@ -16,7 +16,9 @@ async def customer_id(pool: Pool) -> int:
         made = await customer.create(connection, "library", None)
         assert made is not None
         await space.put(connection, made.id, 1, "books")
-        await delivery_channel_policy.create(connection, made.id, "thumbs", "large", None, ["9,"])
+        await delivery_channel_policy.create(
+            connection, made.id, Sent("thumbs", "large", None, ["9,"])
+        )
     return made.id
 
 

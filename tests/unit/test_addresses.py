@@ -79,6 +79,29 @@ async def test_every_address_of_a_host_is_tried(monkeypatch: pytest.MonkeyPatch)
         await stream.aclose()
 
 
+async def test_a_host_that_changes_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address that was checked is the one connected to: there is no second look-up between."""
+    with socket.create_server(("127.0.0.1", 0)) as public:
+        port = public.getsockname()[1]
+        with socket.create_server(("127.0.0.2", port)) as private:
+            private.settimeout(0)
+            answers = iter(["127.0.0.1", "127.0.0.2", "127.0.0.2"])
+
+            def resolved(_: str, port: int, *__: object, **___: object) -> list[object]:
+                return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+
+            monkeypatch.setattr(socket, "getaddrinfo", resolved)
+            guarded = GuardedBackend([ip_network("127.0.0.1/32")])
+            stream = await guarded.connect_tcp("rebinding.example", port, 5)
+            assert stream.get_extra_info("server_addr")[0] == "127.0.0.1"
+            await stream.aclose()
+            with pytest.raises(AssetFault, match="private network"):
+                await guarded.connect_tcp("rebinding.example", port, 5)
+            with pytest.raises(BlockingIOError):
+                private.accept()
+            assert next(answers) == "127.0.0.2", "each connection has looked it up once"
+
+
 async def test_an_unknown_host_may_be_known_later(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

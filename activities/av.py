@@ -35,7 +35,7 @@ MOST_PIXELS, MOST_SIDE = 8192 * 4320, 16384
 """Of a film: what H.264 knows at most (level 6.2), and its encoder along a side."""
 
 LONGEST_S = 7 * 24 * 3600.0
-NICE = 10
+NICE = 19
 """Transcoding gives way to everything else on the machine."""
 
 SAID_BYTES = 4 * 1024**2

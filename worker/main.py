@@ -38,7 +38,7 @@ GRACE = timedelta(seconds=2)
 """What is in process may take this long to end when the worker is stopped; the rest goes on at
 the next start."""
 
-MAIN_NICE = 10
+MAIN_NICE = 19
 """Image processes of main work give way to everything else on the machine."""
 
 log = structlog.get_logger()

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench fuzz soak format lock readme
+.PHONY: help setup demo up programs test check bench fuzz soak format
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,10 @@ demo: setup  ## the embedded engine on the sample pictures, from POST to finishe
 up: setup  ## the embedded engine in the foreground
 	@$(BIN)/iiifq up
 
-test: setup  ## every test
+programs: setup
+	@$(BIN)/python -m tests.programs
+
+test: programs  ## every test
 	@$(BIN)/python -m pytest
 
 check: setup  ## formatter, linter, types, layering, SQL only in .sql
@@ -38,12 +41,12 @@ format: setup  ## formats the code, and mends what the linter can
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-bench: setup  ## the benchmarks: a table of ratios, and bench/results.json
+bench: programs  ## the benchmarks: a table of ratios, and bench/results.json
 	@$(BIN)/python -m bench
 
-fuzz: setup  ## schemathesis over the whole API, for longer than in make test
+fuzz: programs  ## schemathesis over the whole API, for longer than in make test
 	@IIIFQ_FUZZ_EXAMPLES=100 $(BIN)/python -m pytest --timeout 3600 tests/acceptance/test_openapi.py
 
-soak: setup  ## ten minutes of customers and killed parts, then 10,000 assets and 1,000 batches at once
+soak: programs  ## ten minutes of customers and killed parts, then 10,000 assets and 1,000 batches at once
 	@IIIFQ_SOAK_S=600 IIIFQ_SCALE_ASSETS=10000 IIIFQ_SCALE_BATCHES=1000 \
 		$(BIN)/python -m pytest tests/acceptance/test_soak.py tests/acceptance/test_scale.py

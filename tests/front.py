@@ -19,7 +19,8 @@ DOCKER = compose.PATH.parent / "docker"
 SERVICES = compose.services(compose.GIVEN)
 
 
-def _programs() -> Extracted:
+def front_programs() -> Extracted:
+    """nginx, IIPImage and what their health checks ask with; got at their first use."""
     names = ("iipimage-server", "libfcgi-bin", "nginx", "libnginx-mod-http-js")
     return extracted("image-server", *names)
 
@@ -38,7 +39,7 @@ async def _accepts(port: int) -> bool:
 def image_server(pictures: Path, folder: Path) -> Iterator[str]:
     """The service `image-server` over a folder; gives its address."""
     service = SERVICES["image-server"]
-    debian, port = _programs(), free_port()
+    debian, port = front_programs(), free_port()
     here = {"FILESYSTEM_PREFIX": f"{pictures}/", "LOGFILE": str(folder / "iipsrv.log")}
     child = Child(
         name="iipsrv",
@@ -57,7 +58,7 @@ def image_server(pictures: Path, folder: Path) -> Iterator[str]:
 @contextmanager
 def front(pictures: Path, folder: Path, api_url: str, address: str) -> Iterator[str]:
     """The service `front` with the addresses and the folders of here; gives its URL."""
-    debian, port, health = _programs(), free_port(), f"127.0.0.1:{free_port()}"
+    debian, port, health = front_programs(), free_port(), f"127.0.0.1:{free_port()}"
     folder.mkdir()
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     kept = "".join(f" {kind}_temp_path {folder / kind};" for kind in kinds)
@@ -94,7 +95,7 @@ def front(pictures: Path, folder: Path, api_url: str, address: str) -> Iterator[
 def is_healthy(address: str) -> bool:
     """What the health check of `image-server` says of the one at an address."""
     _, check = SERVICES["image-server"]["healthcheck"]["test"]
-    debian = _programs()
+    debian = front_programs()
     path = {"PATH": f"{debian.program('usr/bin')}:{os.environ['PATH']}"}
     told = ("sh", "-c", check.replace("127.0.0.1:9000", address))
     return subprocess.run(told, check=False, env={**debian.env, **path}).returncode == 0

@@ -11,12 +11,13 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 import pyvips
-from PIL import Image, ImageChops, ImageCms, ImageStat
+from PIL import Image, ImageCms
 
 from local.ports import free_port
 from tests.acceptance import test_image_service as official
 from tests.conftest import SAMPLES, Origin
 from tests.front import front, image_server, is_healthy
+from tests.pictures import difference
 from tests.stack import Customer, Json, Stack
 
 pytestmark = pytest.mark.timeout(600)  # the first use of all fetches the programs
@@ -75,12 +76,6 @@ def picture(response: httpx.Response) -> Image.Image:
         shown = ImageCms.profileToProfile(opened, own, ImageCms.createProfile("sRGB"))
     assert shown is not None
     return shown
-
-
-def distance(one: Image.Image, other: Image.Image) -> float:
-    """The mean difference of two pictures of one size, of 255, in the channel that differs most."""
-    assert one.size == other.size
-    return max(ImageStat.Stat(ImageChops.difference(one, other)).mean)
 
 
 def page(size: tuple[int, int], mode: str = "RGB") -> Image.Image:
@@ -199,7 +194,7 @@ def test_every_tile_and_size_of_the_description(
         assert by_image_server(response) or min(made.size) < 64, path
         x, y, across, up = (0, 0, *full) if region == "full" else map(int, region.split(","))
         wanted = whole.crop((x, y, x + across, y + up)).resize(made.size)
-        assert min(made.size) < 16 or distance(made, wanted) < 10, path
+        assert min(made.size) < 16 or difference(made, wanted) < 10, path
 
 
 @pytest.mark.parametrize("asset", ["page", "grey", "profile"])
@@ -220,7 +215,7 @@ def test_pictures_of_the_image_server_are_those_of_the_api(
     made, wanted = pictures.get(f"/{path}", asset), pictures.of_api(f"/{path}", asset)
     assert by_image_server(made)
     assert not by_image_server(wanted)
-    assert distance(picture(made), picture(wanted)) < 4
+    assert difference(picture(made), picture(wanted)) < 4
     for header in ("content-type", "cache-control", "access-control-allow-origin"):
         assert made.headers[header] == wanted.headers[header]
     assert made.headers["link"] == wanted.headers["link"].replace(pictures.api_url, pictures.url)
@@ -264,7 +259,7 @@ def test_ids_of_any_letters(pictures: Pictures, asset: str) -> None:
     tile = pictures.get("/0,0,256,256/256,256/0/default.jpg", asset)
     assert by_image_server(tile) == ("%" not in asset)  # which comes to harm in it
     assert f"<{pictures.url}{pictures.service(asset)}/" in tile.headers["link"]
-    assert distance(picture(tile), page(PAGE).crop((0, 0, 256, 256))) < 3
+    assert difference(picture(tile), page(PAGE).crop((0, 0, 256, 256))) < 3
 
 
 def test_what_the_image_server_would_show_wrong(pictures: Pictures) -> None:
@@ -349,7 +344,7 @@ def test_a_picture_that_is_replaced(pictures: Pictures, origin: Origin) -> None:
             path = f"/{x},{y},{across},{up}/{small[0]},{small[1]}/0/default.jpg"
             response = pictures.get(path, "replaced")
             assert by_image_server(response)
-            assert distance(picture(response), image.crop((0, 0, *small))) < 3
+            assert difference(picture(response), image.crop((0, 0, *small))) < 3
 
 
 def test_without_the_image_server_the_api_makes_every_picture(

@@ -19,7 +19,7 @@ import pytest
 from activities.derived import Made
 from activities.faults import AssetFault, DiskFull
 from activities.image_job import ImageJob
-from activities.image_process import CRASHES, MEMORY_BYTES, ImageProcesses
+from activities.image_process import CRASHES, ImageProcesses
 
 SAMPLES = Path(__file__).parents[2] / "cli" / "samples"
 THUMBS = ("!1024,1024", "!400,400", "!200,200", "!100,100")
@@ -365,41 +365,6 @@ async def test_processes_that_do_not_start_are_no_fault_of_an_asset(
     async with ImageProcesses(1, 0) as running:
         with pytest.raises(RuntimeError, match="does not start"):
             await running.derive(job(pictures / "colour.jpg", tmp_path), 60)
-
-
-async def test_memory_is_bounded_and_144_megapixels_fit(
-    processes: ImageProcesses, tmp_path: Path
-) -> None:
-    source = tmp_path / "huge.png"
-    make = "pyvips.Image.black(12000, 12000, bands=3).copy(interpretation='srgb').pngsave(path)"
-    run(MAKE + make, source)
-    huge = job(source, tmp_path, thumbs=("!100,100",), max_pixels=12_000**2)
-    async with ImageProcesses(1, 0, memory_bytes=400 * 1024**2) as small:
-        with pytest.raises(AssetFault, match=r"memory allowed|crashed its decoder"):
-            await small.derive(huge, 120)
-    result = await processes.derive(huge, 120)
-    assert (result.width, result.height) == (12_000, 12_000)
-
-
-LARGEST = {
-    "large.jpg": (20_000, "jpegsave(path, Q=60)"),  # 400 megapixels
-    "large.tif": (32_000, "tiffsave(path, tile=True, compression='jpeg', Q=50, bigtiff=True)"),
-}
-"""A side in pixels, and how each is written."""
-
-
-@pytest.mark.parametrize("name", LARGEST)
-async def test_a_gigapixel_fits_in_half_the_memory(tmp_path: Path, name: str) -> None:
-    side, save = LARGEST[name]
-    source = tmp_path / name
-    tile = "pyvips.Image.gaussnoise(1000, 1000, mean=128, sigma=9, seed=1).cast('uchar')"
-    rgb = f"{tile}.bandjoin([90, 60]).copy(interpretation='srgb').copy_memory()"
-    run(f"{MAKE}{rgb}.replicate({side // 1000}, {side // 1000}).{save}", source)
-    large = job(source, tmp_path, thumbs=("!100,100",), max_pixels=1_500_000_000)
-    async with ImageProcesses(1, 0, memory_bytes=MEMORY_BYTES // 2) as half:
-        result = await half.derive(large, 300)
-    assert (result.width, result.height) == (side, side)
-    assert result.files[1].width == 100
 
 
 async def test_a_full_disk_is_not_the_assets_fault(

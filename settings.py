@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         default="127.0.0.1:7233", description="Temporal's frontend, as host:port"
     )
     temporal_namespace: str = Field(default="default", description="Temporal's namespace")
+    temporal_ui_url: str | None = Field(
+        default=None, description="Temporal's Web UI, for links to it; unset: none"
+    )
     temporal_cli: Path | None = Field(
         default=None,
         description="the `temporal` program for the embedded engine; unset: looked for, else built",
@@ -82,10 +85,14 @@ class Settings(BaseSettings):
         description="seconds to connect to an origin, and between two parts of its answer",
     )
     origin_host_connections: int = Field(
-        default=8, gt=0, description="originals that a worker fetches from one host at once"
+        default=8,
+        gt=0,
+        description="originals that a worker fetches from one host at once, for each task queue",
     )
     origin_host_rate: float = Field(
-        default=50.0, gt=0, description="requests a second that a worker sends to one host"
+        default=50.0,
+        gt=0,
+        description="requests a second that a worker sends to one host, for each task queue",
     )
     scratch_folder: Path | None = Field(
         default=None,
@@ -116,8 +123,11 @@ class Settings(BaseSettings):
     image_timeout_s: float = Field(
         default=1800.0, gt=0, description="seconds one image may take in its process"
     )
-    av_processes: int = Field(
-        default=1, gt=0, description="sound and film transcoded at once; each uses all cores"
+    av_slots: int = Field(
+        default=2,
+        gt=0,
+        description="assets of `av` in process at once, fetching included; each transcoder uses "
+        "all cores",
     )
     av_timeout_s: float = Field(
         default=6 * 3600.0, gt=0, description="seconds that transcoding of one file may take"
@@ -130,10 +140,10 @@ class Settings(BaseSettings):
         default=50, gt=0, le=500, description="activities a batch keeps pending at once, at most"
     )
     main_slots: int = Field(
-        default=8, gt=0, description="assets of `main` in process at once, fetching included"
+        default=16, gt=0, description="assets of `main` in process at once, fetching included"
     )
     priority_slots: int = Field(
-        default=4, gt=0, description="assets of `priority` in process at once, fetching included"
+        default=8, gt=0, description="assets of `priority` in process at once, fetching included"
     )
     activity_attempts: int = Field(
         default=4, gt=0, description="tries at an asset before its fault becomes its error"

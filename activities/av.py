@@ -87,10 +87,9 @@ class Streams:
 
 
 class Transcoder:
-    """At most `processes` at once; `file_bytes` bounds what is made of one original."""
+    """`timeout_s` bounds the time one file may take, `file_bytes` what is made of it."""
 
-    def __init__(self, processes: int, timeout_s: float, file_bytes: int) -> None:
-        self._free = asyncio.Semaphore(processes)
+    def __init__(self, timeout_s: float, file_bytes: int) -> None:
         self._timeout_s = timeout_s
         self._file_bytes = file_bytes
 
@@ -104,15 +103,14 @@ class Transcoder:
         """
         film = preset.startswith("video-")
         into = source.with_name("film.mp4" if film else "sound.mp3")
-        async with self._free:
-            told = await self._probe(source)
-            _refuse(told, film)
-            if _promises_more(source):
-                raise AssetFault(CUT_SHORT)
-            words = (*SAID, *BARE, *_making(preset))
-            decoded_s = await _surviving(lambda: self._make(source, into, words, say))
-            made = await self._probe(into)
-            _refuse(made, film)
+        told = await self._probe(source)
+        _refuse(told, film)
+        if _promises_more(source):
+            raise AssetFault(CUT_SHORT)
+        words = (*SAID, *BARE, *_making(preset))
+        decoded_s = await _surviving(lambda: self._make(source, into, words, say))
+        made = await self._probe(into)
+        _refuse(made, film)
         seconds = _seconds(told, made, decoded_s, film)
         width, height = (made.size if film else None) or (None, None)
         kind, size = "video/mp4" if film else "audio/mpeg", into.stat().st_size

@@ -13,11 +13,11 @@ from projection.database import Pool, transaction
 from projection.processing import Processed
 from settings import Settings
 from workflows.contracts import (
+    AV,
     SHOWN_FAILED,
     BatchPlan,
     BatchProgress,
     BatchRun,
-    BatchState,
     EntryFault,
     EntryPage,
     EntryRef,
@@ -28,6 +28,7 @@ from workflows.contracts import (
     RetryFailed,
     RetryPlan,
     SetPaused,
+    shown_state,
 )
 
 
@@ -43,13 +44,12 @@ def file_name(origin: str) -> str:
         return ""
 
 
-def shown_state(counts: batch.Progress) -> BatchState:
-    """The state that people see in the Web UI."""
-    if counts.state != "finished":
-        return BatchState.PAUSED if counts.paused else BatchState(counts.state)
-    if counts.cancelled:
-        return BatchState.CANCELLED
-    return BatchState.ERRORS if counts.errors else BatchState.FINISHED
+def host_name(origin: str) -> str:
+    """The host of an origin, with its port if that is named, or an empty text."""
+    try:
+        return urlsplit(origin).netloc.rpartition("@")[2].lower()
+    except ValueError:  # what is no URL is refused when it is fetched
+        return ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class BookkeepingActivities:
             window=self.settings.window,
             retry=RetryPlan(self.settings.activity_attempts, self.settings.retry_interval_s),
             retry_window_s=self.settings.retry_window_s,
+            host_connections=2 * self.settings.origin_host_connections,  # some are fetched already
         )
 
     @activity.defn
@@ -81,7 +82,17 @@ class BookkeepingActivities:
         async with transaction(self.pool) as connection:
             found = await entry.open_entries(connection, page.batch_id, page.after, page.limit)
         return EntryPage(
-            [EntryRef(row.ordinal, row.asset, file_name(row.origin or "")) for row in found]
+            [
+                EntryRef(
+                    row.ordinal,
+                    row.asset,
+                    file_name(row.origin or ""),
+                    host_name(row.origin or ""),
+                    AV if row.is_av else "",
+                    row.wait_s,
+                )
+                for row in found
+            ]
         )
 
     @activity.defn
@@ -93,7 +104,7 @@ class BookkeepingActivities:
         if counts is None:
             raise _gone(run.batch_id)
         return BatchProgress(
-            state=shown_state(counts),
+            state=shown_state(counts.state, counts.paused, counts.cancelled, counts.errors),
             count=counts.count,
             waiting=counts.waiting,
             processing=counts.processing,

@@ -4,8 +4,10 @@
 
     Fault
     ├── AssetFault              the asset's own: becomes its error at once, never retried
-    └── SurroundingsFault       the world around it: retried with backoff, then its error
-        ├── OriginAway          time-out, host not resolved, connection refused or cut, 429, 5xx
+    ├── OriginAway              time-out, host not resolved, connection refused or cut, 429, 5xx:
+    │                           tried again with backoff, then the asset's error
+    ├── OriginBusy              its host is not to be asked now: nothing was tried
+    └── PlatformFault           ours: waited for without limit, never the asset's error
         ├── StoreAway           derivatives cannot be written or deleted now
         └── DiskFull            no room for originals, or for derivatives
 
@@ -22,11 +24,7 @@ class AssetFault(Fault):
     """The asset itself cannot be processed: trying again would end the same."""
 
 
-class SurroundingsFault(Fault):
-    """Something the asset depends on failed: trying again later may succeed."""
-
-
-class OriginAway(SurroundingsFault):
+class OriginAway(Fault):
     """The origin did not give the original, and may give it later.
 
     `retry_after_s` is the wait in seconds that it asked for, None when it did not say.
@@ -37,9 +35,28 @@ class OriginAway(SurroundingsFault):
         self.retry_after_s = retry_after_s
 
 
-class StoreAway(SurroundingsFault):
+class OriginBusy(Fault):
+    """The host of the origin is not to be asked for `wait_s` seconds: it said so, or enough of this
+    worker's requests to it are under way."""
+
+    def __init__(self, host: str, wait_s: float) -> None:
+        super().__init__(f"The origin {host} is not to be asked now")
+        self.wait_s = wait_s
+
+
+class PlatformFault(Fault):
+    """A part of this platform fails; `part` is what `/health/ready` calls it."""
+
+    part = "platform"
+
+
+class StoreAway(PlatformFault):
     """The store of derivatives cannot be reached or refuses."""
 
+    part = "store"
 
-class DiskFull(SurroundingsFault):
+
+class DiskFull(PlatformFault):
     """There is no room left where originals or derivatives are written."""
+
+    part = "disk"

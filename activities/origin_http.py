@@ -101,7 +101,7 @@ class HttpOrigins:
         known, redirects, kept = url.place, 0, _Kept()
         while True:
             allowed = authorization if url.place == known else None
-            async with self._politeness.towards(url.host):
+            async with self._politeness.towards(url.netloc):
                 there = await self._step(url, into, allowed, kept)
             if isinstance(there, Fetched):
                 return there

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +14,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.av import Transcoder
 from activities.derived import Derived, Made
-from activities.faults import AssetFault, OriginAway, SurroundingsFault
+from activities.faults import AssetFault, OriginAway, OriginBusy
 from activities.fetched import Fetched
 from activities.image_job import ImageJob
 from activities.image_process import ImageProcesses
@@ -27,7 +26,15 @@ from activities.store import Store
 from delivery_channels import PolicyData, policy_data
 from projection import processing
 from projection.database import Connection, DatabaseUnavailable, Pool, transaction
-from projection.processing import AssetClaimed, BeyondQuota, HeldBack, Processed, Work
+from projection.processing import (
+    CANCELLED,
+    AssetClaimed,
+    BeyondQuota,
+    Deferral,
+    HeldBack,
+    Processed,
+    Work,
+)
 from sealed import Sealer
 from settings import Settings
 from workflows.contracts import (
@@ -42,7 +49,18 @@ from workflows.contracts import (
 BEAT_S = 4.0
 """Seconds between heartbeats: a third of the time after which a worker counts as dead."""
 
+WATCH_S = 2.0
+"""Seconds between two looks, while an original is being fetched, whether it is still wanted."""
+
+MAX_BACKOFF_S = 300.0
+
+HAND_BACK_S = 0.5
+"""Seconds until an asset is begun again that a stopping worker has handed back."""
+
 Result = TypeVar("Result")
+Watch = Callable[[Connection], Awaitable[bool]]
+"""Whether an asset is wanted no more."""
+
 Policies = Mapping[str, object]
 """The policy of each channel: the name of one of the platform's, or what one of the customer's own
 stands for."""
@@ -84,11 +102,21 @@ class ProcessActivities:
                 return Outcome(held_back=True)
             if work is None:
                 return Outcome()
-            processed = await self._processed(work, beat)
-            await self._transact(
-                lambda c: processing.end_entry(c, entry.batch_id, entry.ordinal, processed)
+            result = await self._process(
+                work,
+                beat,
+                is_last=entry.is_last,
+                watch=lambda c: processing.is_cancelled(c, entry.batch_id, entry.ordinal),
             )
-            return Outcome(processed.error)
+            if isinstance(result, Deferral):
+                await self._transact(
+                    lambda c: processing.defer_entry(c, entry.batch_id, entry.ordinal, work, result)
+                )
+                return _deferred(work, result)
+            await self._transact(
+                lambda c: processing.end_entry(c, entry.batch_id, entry.ordinal, result)
+            )
+            return Outcome(result.error)
 
     @activity.defn(name=PROCESS_JOB)
     async def process_job(self, job: ProcessJob) -> Outcome:
@@ -97,9 +125,12 @@ class ProcessActivities:
             work = await self._claim(lambda c: processing.begin_job(c, job.job_id))
             if work is None:
                 return Outcome()
-            processed = await self._processed(work, beat)
-            await self._transact(lambda c: processing.end_job(c, job.job_id, work, processed))
-            return Outcome(processed.error)
+            result = await self._process(work, beat)
+            if isinstance(result, Deferral):
+                await self._transact(lambda c: processing.defer_job(c, job.job_id, work, result))
+                return _deferred(work, result)
+            await self._transact(lambda c: processing.end_job(c, job.job_id, work, result))
+            return Outcome(result.error)
 
     async def _claim(self, begin: Callable[[Connection], Awaitable[Work | None]]) -> Work | None:
         try:
@@ -123,23 +154,35 @@ class ProcessActivities:
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, 5.0)
 
-    async def _processed(self, work: Work, beat: Beat) -> Processed:
-        """What processing came to; a fault of the asset is an outcome."""
+    async def _process(
+        self, work: Work, beat: Beat, *, is_last: bool = False, watch: Watch | None = None
+    ) -> Processed | Deferral:
+        """How processing ended, or when it is to be tried again.
+
+        Only faults of the asset or its origin use up attempts: those of the platform are waited
+        for, and a worker that stops hands the asset back. `is_last`: no other try follows.
+        """
         try:
             with await self.scratch.with_room(self.scratch.folder, beat.say) as folder:
-                return await self._derive(work, Path(folder), beat)
+                return await self._derive(work, Path(folder), beat, watch)
         except AssetFault as fault:
             return Processed(error=str(fault))
-        except SurroundingsFault as fault:
-            wait = fault.retry_after_s if isinstance(fault, OriginAway) else None
-            raise ApplicationError(
-                str(fault),
-                type=type(fault).__name__,
-                category=ApplicationErrorCategory.BENIGN,
-                next_retry_delay=None if wait is None else timedelta(seconds=wait),
-            ) from fault
+        except OriginAway as fault:
+            attempts = work.attempts + 1
+            if is_last or attempts >= self.settings.activity_attempts:
+                return Processed(error=str(fault))
+            backoff = self.settings.retry_interval_s * 4**work.attempts
+            wait_s = min(backoff, MAX_BACKOFF_S) if (s := fault.retry_after_s) is None else s
+            activity.logger.info("deferred: %s", fault)
+            return Deferral(attempts, wait_s, str(fault), closes_host=s is not None)
+        except OriginBusy as busy:
+            return Deferral(work.attempts, busy.wait_s)
+        except asyncio.CancelledError:
+            if not activity.is_worker_shutdown():
+                raise
+            return Deferral(work.attempts, HAND_BACK_S)
 
-    async def _derive(self, work: Work, folder: Path, beat: Beat) -> Processed:
+    async def _derive(self, work: Work, folder: Path, beat: Beat, watch: Watch | None) -> Processed:
         policies = {each["channel"]: each["policy"] for each in work.delivery_channels}
         if policies.keys() <= {"none"}:
             return Processed()
@@ -149,7 +192,9 @@ class ProcessActivities:
             return self.scratch.with_room(step, beat.say)
 
         access = access_to(work.origin, work.strategies, self.sealer)
-        fetched = await room(lambda: self.origins.fetch(work.origin, original, access))
+        fetched = await self._while_wanted(
+            room(lambda: self.origins.fetch(work.origin, original, access)), watch
+        )
         parts = []
         if policies.keys() & {"iiif-img", "thumbs"}:
             parts.append(await room(lambda: self._image(policies, original)))
@@ -173,6 +218,27 @@ class ProcessActivities:
             derivatives=derivatives,
         )
 
+    async def _while_wanted(self, fetch: Awaitable[Fetched], watch: Watch | None) -> Fetched:
+        """What is fetched. Raises AssetFault once it is wanted no more."""
+        fetching = asyncio.ensure_future(fetch)
+        try:
+            while not (await asyncio.wait({fetching}, timeout=WATCH_S))[0]:
+                if watch is not None and await self._holds(watch):
+                    raise AssetFault(CANCELLED)
+            return fetching.result()
+        finally:
+            fetching.cancel()
+            await asyncio.wait({fetching})
+
+    async def _holds(self, watch: Watch) -> bool:
+        """What is found in Postgres; false while that is away."""
+        try:
+            async with transaction(self.pool, WATCH_S) as connection:
+                return await watch(connection)
+        except DatabaseUnavailable as away:
+            activity.logger.warning("the database is away: %s", away)
+            return False
+
     async def _reserve(self, work: Work, size_bytes: int) -> None:
         try:
             await self._transact(lambda c: processing.reserve(c, work, size_bytes))
@@ -192,6 +258,16 @@ class ProcessActivities:
             max_pixels=self.settings.image_max_pixels,
         )
         return await self.images.derive(job, self.settings.image_timeout_s)
+
+
+def _deferred(work: Work, deferral: Deferral) -> Outcome:
+    return Outcome(
+        wait_s=deferral.wait_s,
+        attempts=deferral.attempts,
+        is_attempt=deferral.attempts > work.attempts,
+        fault=deferral.fault,
+        closes_host=deferral.closes_host,
+    )
 
 
 def _data(channel: str, policies: Policies) -> PolicyData:

@@ -11,8 +11,10 @@ from projection.database import Pool, transaction
 from settings import Settings
 from workflows.contracts import (
     RECONCILE,
+    ProcessJob,
     QueueKind,
     RetryPlan,
+    asset_task_queue,
     batch_workflow_id,
     job_workflow_id,
 )
@@ -71,8 +73,9 @@ class ReconcileActivities:
             if len(page) < PAGE:
                 return
 
-    def _retry(self) -> RetryPlan:
-        return RetryPlan(self.settings.activity_attempts, self.settings.retry_interval_s)
+    def _job(self, job: asset.PendingJob) -> ProcessJob:
+        retry = RetryPlan(self.settings.activity_attempts, self.settings.retry_interval_s)
+        return ProcessJob(job.job_id, retry, job.customer_id, asset_task_queue(job.is_av))
 
     async def _jobs(self) -> None:
         after = 0
@@ -83,7 +86,7 @@ class ReconcileActivities:
                 _beat()
                 after = job.job_id
                 if not await is_running(self.client, job_workflow_id(job.job_id)):
-                    await dispatch_job(self.client, job.job_id, self._retry())
+                    await dispatch_job(self.client, self._job(job))
             if len(page) < PAGE:
                 return
 

@@ -1,4 +1,4 @@
-"""Scratch space: a folder of each worker's own, gone when it is; and waiting while a disk is full.
+"""Scratch space: a folder of each worker's own, gone when it is; and waiting for disk and store.
 
 ::
 
@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import structlog
 
-from activities.faults import DiskFull
+from activities.faults import DiskFull, PlatformFault
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
@@ -61,22 +61,23 @@ def _remove_if_dead(folder: Path) -> None:
 
 
 class Scratch:
-    """A worker's folder, and who waits for room in it or in the store."""
+    """A worker's folder, and who waits for room in it, or for the store."""
 
     def __init__(self, folder: Path, min_free_bytes: int) -> None:
         self._folder = folder
         self._min_free_bytes = min_free_bytes
-        self._waiting: dict[object, str] = {}
+        self._waiting: dict[object, PlatformFault] = {}
 
     @property
     def trouble(self) -> str | None:
-        """What work waits for, if it does."""
-        return next(iter(self._waiting.values()), None)
+        """What work waits for, if it does: the part, and why, as `disk: there is no room`."""
+        fault = next(iter(self._waiting.values()), None)
+        return None if fault is None else f"{fault.part}: {fault}"
 
     async def with_room(
         self, step: Callable[[], Awaitable[Result]], say: Callable[[str], None]
     ) -> Result:
-        """Takes a step, again and again while there is no room for it: that is nobody's error.
+        """Takes a step, again and again while the platform fails it: that is no asset's error.
 
         `say` is told why it waits.
         """
@@ -87,11 +88,11 @@ class Scratch:
                 try:
                     self._check()
                     return await step()
-                except DiskFull as full:
+                except PlatformFault as fault:
                     if token not in self._waiting:
-                        log.warning("the disk is full, waiting for room", why=str(full))
-                    self._waiting[token] = str(full)
-                    say(f"waiting: {full}")
+                        log.warning("waiting", part=fault.part, why=str(fault))
+                    self._waiting[token] = fault
+                    say(f"waiting: {fault}")
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT_S)
         finally:

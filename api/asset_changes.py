@@ -39,7 +39,7 @@ async def _processed(
 ) -> JSONResponse:
     """The asset once its job has ended: `status`; 202 when that takes too long."""
     dispatcher: Dispatcher = request.app.state.dispatcher
-    await dispatcher.process(job.job_id)
+    await dispatcher.process(job, row_of[0])
     async with database(request) as connection:
         row = await asset.get(connection, *row_of)
     if row is None:

@@ -1,6 +1,6 @@
 """A batch, below the queue it was sent to: its counts, its assets, retry and cancel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,10 +11,12 @@ from api import bodies
 from api.assets import asset_page
 from api.dispatch import Dispatcher
 from api.hydra import Links, Problem, Resource, bad_request, date, not_found, resource
-from api.requests import MadeLinks, database, whole_number
+from api.requests import MadeLinks, TheSettings, database, whole_number
 from api.scope import Scope, TheScope
 from projection import asset, batch
 from projection.database import Connection
+from settings import Settings
+from workflows.contracts import InFlight, Progress, batch_workflow_id, shown_state
 
 router = APIRouter(prefix="/queue/batches/{batch_id}", tags=["batches"])
 
@@ -55,6 +57,7 @@ def shown(links: Links, row: batch.Batch) -> Resource:
         errorImages=f"{url}/errorImages",
         test=f"{url}/test",
         retry=f"{url}/retry",
+        progress=f"{url}/progress",
     )
 
 
@@ -74,6 +77,79 @@ async def read_batch(
     """A batch with its counts."""
     async with database(request) as connection:
         return shown(links, await found(connection, scope, batch_id))
+
+
+@router.get("/progress")
+async def read_progress(
+    request: Request, scope: TheScope, batch_id: str, links: MadeLinks, settings: TheSettings
+) -> Resource:
+    """What the batch's workflow knows at this moment, or else the same from Postgres."""
+    async with database(request) as connection:
+        row = await found(connection, scope, batch_id)
+        counts = await batch.progress(connection, row.id)
+        tries = await batch.between_tries(connection, row.id)
+    dispatcher: Dispatcher = request.app.state.dispatcher
+    known, status = await dispatcher.progress(row.id)
+    url = f"{batch_url(links, row.customer_id, row.id)}/progress"
+    workflow_id = batch_workflow_id(row.id)
+    workflow = {"id": workflow_id, "status": status, "url": _ui_url(settings, workflow_id)}
+    told = {name: value for name, value in workflow.items() if value is not None}
+    if known is not None:
+        return _progress(url, known, "workflow", told)
+    assert counts is not None  # noqa: S101 - the batch is there
+    return _progress(
+        url,
+        Progress(
+            state=shown_state(counts.state, counts.paused, counts.cancelled, counts.errors),
+            count=counts.count,
+            waiting=counts.waiting,
+            processing=counts.processing,
+            completed=counts.completed,
+            errors=counts.errors,
+            in_flight=[
+                InFlight(each.asset, "", each.attempts, each.last_fault, date(each.next_attempt))
+                for each in tries
+            ],
+            closed_hosts=[],
+        ),
+        "projection",
+        told,
+    )
+
+
+def _progress(url: str, known: Progress, source: str, workflow: Mapping[str, str]) -> Resource:
+    entries = [
+        {
+            "asset": each.asset,
+            "attempt": each.attempts + 1,
+            "since": each.since or None,
+            "lastFault": each.last_fault,
+            "nextAttempt": each.next_attempt,
+        }
+        for each in known.in_flight
+    ]
+    return resource(
+        "vocab:BatchProgress",
+        url,
+        source=source,
+        state=str(known.state),
+        waiting=known.waiting,
+        processing=known.processing,
+        completed=known.completed,
+        errors=known.errors,
+        inFlight=[
+            {name: value for name, value in entry.items() if value is not None} for entry in entries
+        ],
+        closedHosts=[vars(each) for each in known.closed_hosts],
+        workflow=workflow,
+    )
+
+
+def _ui_url(settings: Settings, workflow_id: str) -> str | None:
+    if settings.temporal_ui_url is None:
+        return None
+    base = settings.temporal_ui_url.rstrip("/")
+    return f"{base}/namespaces/{settings.temporal_namespace}/workflows/{workflow_id}"
 
 
 @router.delete("")

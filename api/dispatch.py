@@ -5,18 +5,28 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
-from projection import batch
+from projection import asset, batch
 from projection.database import DatabaseUnavailable, Pool, transaction
 from settings import Settings
-from workflows.contracts import QueueKind, RetryPlan
+from workflows.contracts import (
+    ProcessJob,
+    Progress,
+    QueueKind,
+    RetryPlan,
+    asset_task_queue,
+    batch_workflow_id,
+)
 from workflows.dispatch import dispatch_batch, dispatch_deletion, dispatch_job
 
 log = structlog.get_logger()
 
 PATIENCE_S = 10.0
+
+QUERY_S = 0.5
+"""A workflow that does not say in this time what it knows is done without."""
 
 
 class Dispatcher:
@@ -66,15 +76,31 @@ class Dispatcher:
 
         self._soon(tell, f"deletion {deletion_id}")
 
-    async def process(self, job_id: int) -> None:
+    async def progress(self, batch_id: int) -> tuple[Progress | None, str | None]:
+        """What a batch's workflow knows, and its status; None for what it does not say in time."""
+        try:
+            async with asyncio.timeout(QUERY_S):
+                handle = (await self.client()).get_workflow_handle(batch_workflow_id(batch_id))
+                described = await handle.describe()
+                status = None if described.status is None else described.status.name.lower()
+                if status != "running":
+                    return None, status
+                known = await handle.query("progress", result_type=Progress)
+        except (RuntimeError, RPCError, TimeoutError, WorkflowQueryFailedError):
+            return None, None
+        return known, status
+
+    async def process(self, job: asset.Job, customer_id: int) -> None:
         """Processes an asset alone; returns when that has ended or takes too long."""
         retry = RetryPlan(self._settings.activity_attempts, self._settings.retry_interval_s)
         try:
             async with asyncio.timeout(self._settings.sync_wait_s):
-                job = await dispatch_job(await self.client(), job_id, retry)
-                await job.result()
+                task_queue = asset_task_queue(job.is_av)
+                start = ProcessJob(job.job_id, retry, customer_id, task_queue)
+                handle = await dispatch_job(await self.client(), start)
+                await handle.result()
         except (RuntimeError, RPCError, TimeoutError, WorkflowFailureError) as away:
-            log.warning("not awaited any longer", what=f"job {job_id}", why=str(away))
+            log.warning("not awaited any longer", what=f"job {job.job_id}", why=str(away))
 
     def _soon(self, tell: Callable[[], Awaitable[None]], what: str) -> None:
         async def told() -> None:

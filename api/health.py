@@ -24,7 +24,7 @@ async def live() -> dict[str, str]:
 @router.get("/health/ready")
 async def ready(request: Request) -> JSONResponse:
     """Postgres and Temporal answer, a worker gave a sign of life in the last 10 s, and none waits
-    for room on a disk."""
+    for room on a disk or for the store."""
     dispatcher: Dispatcher = request.app.state.dispatcher
     (workers, troubles), temporal = await asyncio.gather(_workers(request), dispatcher.answers())
     missing = []
@@ -34,8 +34,7 @@ async def ready(request: Request) -> JSONResponse:
         missing.append("temporal")
     if not workers:
         missing.append("worker")
-    if troubles:
-        missing.append("disk")
+    missing += sorted({trouble.partition(":")[0] for trouble in troubles})
     if missing:
         said = {"status": "not ready", "missing": missing, "troubles": troubles}
         return JSONResponse(said, status_code=503)

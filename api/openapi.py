@@ -139,6 +139,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("get", f"{QUEUE}/images"): _page("Assets", 404, queried=True),
     ("get", _BATCH): Operation("Batch", refuses=(404,)),
     ("delete", _BATCH): Operation("Batch", (202,), refuses=(404, 409)),
+    ("get", f"{_BATCH}/progress"): Operation("BatchProgress", refuses=(404,)),
     ("post", f"{_BATCH}/test"): Operation("Corrected", refuses=(404,)),
     ("post", f"{_BATCH}/retry"): Operation(
         "Batch", (202,), takes="AssetsNamed", optional=True, refuses=(400, 404, 409, 413)

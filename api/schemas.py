@@ -6,6 +6,7 @@ from typing import Any
 from api.channels import CHANNELS
 from delivery_channels import POLICIES
 from projection.origin_strategy import STRATEGIES
+from workflows.contracts import BatchState
 
 Schema = dict[str, Any]
 
@@ -173,6 +174,19 @@ SCHEMAS: Mapping[str, Schema] = {
         errorImages=LINK,
         test=LINK,
         retry=LINK,
+        progress=LINK,
+    ),
+    "BatchProgress": _resource(
+        "vocab:BatchProgress",
+        source={"enum": ["workflow", "projection"]},
+        state={"enum": [each.value for each in BatchState]},
+        waiting=COUNT,
+        processing=COUNT,
+        completed=COUNT,
+        errors=COUNT,
+        inFlight={"type": "array", "items": {"type": "object"}},
+        closedHosts={"type": "array", "items": {"type": "object"}},
+        workflow={"type": "object"},
     ),
     "Asset": _resource(
         "vocab:Image",
@@ -185,6 +199,9 @@ SCHEMAS: Mapping[str, Schema] = {
         ingesting=FLAG,
         finished=DATE,
         error=TEXT,
+        attempts=COUNT,
+        lastFault=TEXT,
+        nextAttempt=DATE,
         width=WHOLE,
         height=WHOLE,
         duration=WHOLE,

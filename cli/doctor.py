@@ -19,7 +19,13 @@ from projection import asset, audit, batch
 from projection.database import DatabaseUnavailable, Pool, open_pool, transaction
 from settings import Settings
 from storage import open_store
-from workflows.contracts import QueueKind, RetryPlan, batch_workflow_id
+from workflows.contracts import (
+    ProcessJob,
+    QueueKind,
+    RetryPlan,
+    asset_task_queue,
+    batch_workflow_id,
+)
 from workflows.dispatch import dispatch_batch, dispatch_deletion, dispatch_job, is_running
 
 PAGE = 500
@@ -134,7 +140,9 @@ async def _derivatives(examined: Examined) -> AsyncIterator[str]:
                 async with transaction(examined.pool) as connection:
                     job = await asset.reprocess(connection, row.customer_id, row.space_id, row.id)
                 if job is not None:
-                    await dispatch_job(examined.client, job.job_id, retry)
+                    task_queue = asset_task_queue(job.is_av)
+                    again = ProcessJob(job.job_id, retry, row.customer_id, task_queue)
+                    await dispatch_job(examined.client, again)
         if len(page) < PAGE:
             return
 

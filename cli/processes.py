@@ -14,7 +14,7 @@ from cli.target import Data, target_settings
 from projection import worker as signs
 from projection.migrate import migrate as bring_up_to_date
 
-QUEUES = "batches,priority,main"
+QUEUES = "batches,priority,main,av"
 
 
 def api(host: str = "127.0.0.1", port: int = 8000, data: Data = None) -> None:

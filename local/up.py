@@ -111,6 +111,7 @@ def environment(data: Path, settings: Settings, addresses: Addresses) -> dict[st
         "IIIFQ_DATABASE_URL": addresses.database_url,
         "IIIFQ_TEMPORAL_ADDRESS": addresses.temporal_address,
         "IIIFQ_TEMPORAL_NAMESPACE": addresses.temporal_namespace,
+        "IIIFQ_TEMPORAL_UI_URL": addresses.ui_url,
         "IIIFQ_STORAGE_URL": storage,
         "IIIFQ_SCRATCH_FOLDER": str(scratch),
         "IIIFQ_SECRET_KEYS": ",".join(settings.secret_keys or [_kept_key(data)]),

@@ -51,6 +51,9 @@ class Asset:
     height: int | None
     duration: int | None
     derivatives: list[dict[str, Any]]
+    attempts: int
+    last_fault: str | None
+    next_attempt: datetime | None
     manifests: list[str]
 
 
@@ -168,9 +171,11 @@ async def get(
 
 @dataclass(frozen=True)
 class Job:
-    """Processing of one asset alone; `is_new` when the asset has been created for it."""
+    """Processing of one asset alone; `is_new` when the asset has been created for it, `is_av` when
+    sound or film is made of it."""
 
     job_id: int
+    is_av: bool
     is_new: bool = False
 
 
@@ -258,6 +263,7 @@ class PendingJob:
     space_id: int
     id: str
     job_id: int
+    is_av: bool
 
 
 async def pending_jobs(connection: Connection, after: int, limit: int) -> list[PendingJob]:

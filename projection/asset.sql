@@ -2,6 +2,7 @@
 a.customer_id, a.space_id, a.id, a.media_type, a.origin, a.delivery_channels, a.string1, a.string2,
 a.string3, a.number1, a.number2, a.number3, a.tags, a.roles, a.max_unauthorised, a.created,
 a.batch_id, a.ingesting, a.finished, a.error, a.width, a.height, a.duration, a.derivatives,
+a.attempts, a.last_fault, a.next_attempt,
 ARRAY(SELECT m.id FROM manifest_asset ma JOIN manifest m ON m.key = ma.manifest_key
     WHERE (ma.customer_id, ma.space_id, ma.asset_id) = (a.customer_id, a.space_id, a.id)
     ORDER BY m.id) AS manifests;
@@ -36,7 +37,8 @@ WITH stored AS (
         tags = excluded.tags, roles = excluded.roles,
         max_unauthorised = excluded.max_unauthorised,
         batch_id = excluded.batch_id, ordinal = excluded.ordinal,
-        ingesting = true, finished = NULL, error = NULL
+        ingesting = true, finished = NULL, error = NULL,
+        attempts = 0, last_fault = NULL, next_attempt = NULL
     RETURNING old.batch_id, old.ordinal
 )
 SELECT batch_id, ordinal FROM stored WHERE batch_id IS NOT NULL ORDER BY batch_id, ordinal;
@@ -54,8 +56,10 @@ ON CONFLICT (customer_id, space_id, id) DO UPDATE SET
     string1 = excluded.string1, string2 = excluded.string2, string3 = excluded.string3,
     number1 = excluded.number1, number2 = excluded.number2, number3 = excluded.number3,
     tags = excluded.tags, roles = excluded.roles, max_unauthorised = excluded.max_unauthorised,
-    job_id = excluded.job_id, ingesting = true, finished = NULL, error = NULL
-RETURNING job_id, old.id IS NULL AS is_new;
+    job_id = excluded.job_id, ingesting = true, finished = NULL, error = NULL,
+    attempts = 0, last_fault = NULL, next_attempt = NULL
+RETURNING job_id, old.id IS NULL AS is_new,
+    delivery_channels @> '[{"channel": "iiif-av"}]' AS is_av;
 
 -- patch: the properties given, the others as they are
 UPDATE asset a SET
@@ -76,9 +80,10 @@ WHERE a.customer_id = %(customer_id)s AND a.space_id = %(space_id)s AND a.id = A
 ORDER BY a.id FOR UPDATE;
 
 -- reprocess: a job of its own for an asset that exists
-UPDATE asset SET job_id = nextval('job'), ingesting = true, finished = NULL, error = NULL
+UPDATE asset SET job_id = nextval('job'), ingesting = true, finished = NULL, error = NULL,
+    attempts = 0, last_fault = NULL, next_attempt = NULL
 WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s AND id = %(id)s
-RETURNING job_id;
+RETURNING job_id, delivery_channels @> '[{"channel": "iiif-av"}]' AS is_av;
 
 -- delete: the asset
 DELETE FROM asset
@@ -147,7 +152,9 @@ WHERE ma.manifest_key = %(manifest_key)s;
 SELECT coalesce(sum(assets), 0)::bigint AS total FROM space WHERE customer_id = %(customer_id)s;
 
 -- pending_jobs: jobs whose workflow may never have been told, oldest first
-SELECT customer_id, space_id, id, job_id FROM asset WHERE job_id > %(after)s
+SELECT customer_id, space_id, id, job_id,
+    delivery_channels @> '[{"channel": "iiif-av"}]' AS is_av
+FROM asset WHERE job_id > %(after)s
 ORDER BY job_id LIMIT %(limit)s;
 
 -- deletion: what a deleted or changed asset left in the store

@@ -231,23 +231,19 @@ async def retry_failed(connection: Connection, batch_id: int, assets: Sequence[s
 
 async def _failed(connection: Connection, batch_id: int) -> dict[tuple[int, str], int]:
     """Ordinals of what can be retried, by (space, id); they stay until the transaction ends."""
-    locked = await _lock_assets(connection, batch_id, "error")
+    locked = await values(connection, _sql["lock_assets"], {"id": batch_id, "state": "error"})
     cursor = await connection.execute(_sql["failed"], {"id": batch_id, "ordinals": locked})
     return {(r["space_id"], r["asset_id"]): r["ordinal"] for r in await cursor.fetchall()}
 
 
-async def _lock_assets(connection: Connection, batch_id: int, state: str) -> list[int]:
-    """Ordinals of the entries in a state; only these may change, for others are not locked."""
-    return await values(connection, _sql["lock_assets"], {"id": batch_id, "state": state})
-
-
 async def cancel(connection: Connection, batch_id: int) -> None:
-    """What has not started ends with the error `Cancelled`.
+    """What has not started, or waits for another try, ends with the error `Cancelled`; what is
+    being fetched does as soon as its worker looks.
 
     Raises:
         BatchFinished: every entry has ended.
     """
-    locked = await _lock_assets(connection, batch_id, "waiting")
+    locked = await values(connection, _sql["lock_between_tries"], {"id": batch_id})
     named = {"id": batch_id, "ordinals": locked, "error": CANCELLED}
     ended = await values(connection, _sql["cancel"], named)
     if not await values(connection, _sql["cancelled"], {"id": batch_id, "ended": len(ended)}):
@@ -342,6 +338,21 @@ async def first_failed(connection: Connection, batch_id: int, limit: int) -> lis
     """The first of the batch's assets that failed, as they were sent."""
     parameters = {"id": batch_id, "limit": limit}
     return await many(connection, Failed, _sql["first_failed"], parameters)
+
+
+@dataclass(frozen=True)
+class BetweenTries:
+    """An asset as `space/id` that waits for another try."""
+
+    asset: str
+    attempts: int
+    last_fault: str | None
+    next_attempt: datetime
+
+
+async def between_tries(connection: Connection, batch_id: int) -> list[BetweenTries]:
+    """The first hundred of the batch's assets that wait for another try, by its time."""
+    return await many(connection, BetweenTries, _sql["between_tries"], {"id": batch_id})
 
 
 async def unfinished_of(connection: Connection, customer_id: int, kind: str) -> list[Dispatch]:

@@ -66,6 +66,13 @@ UPDATE batch SET requested = requested + 1 WHERE id = %(id)s RETURNING requested
 -- pause: nothing new of it is begun, or is again
 UPDATE batch SET paused = %(paused)s WHERE id = %(id)s;
 
+-- between_tries: assets of a batch that wait for another try, the next first
+SELECT e.space_id || '/' || e.asset_id AS asset, a.attempts, a.last_fault, a.next_attempt
+FROM entry e
+JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, e.asset_id)
+WHERE e.batch_id = %(id)s AND e.owned AND e.state = 'processing' AND a.next_attempt IS NOT NULL
+ORDER BY a.next_attempt LIMIT 100;
+
 -- first_failed: failed entries with their errors, as they were sent
 SELECT space_id || '/' || asset_id AS asset, error FROM entry
 WHERE batch_id = %(id)s AND state = 'error' ORDER BY ordinal LIMIT %(limit)s;
@@ -83,6 +90,14 @@ JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, 
 WHERE e.batch_id = %(id)s AND e.owned AND e.state = %(state)s
 ORDER BY a.customer_id, a.space_id, a.id FOR NO KEY UPDATE OF a;
 
+-- lock_between_tries: the assets of entries that no work is being done on, until the transaction
+-- ends; gives the entries
+SELECT e.ordinal FROM entry e
+JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, e.asset_id)
+WHERE e.batch_id = %(id)s AND e.owned
+    AND (e.state = 'waiting' OR (e.state = 'processing' AND a.next_attempt IS NOT NULL))
+ORDER BY a.customer_id, a.space_id, a.id FOR NO KEY UPDATE OF a;
+
 -- failed: the entries that a retry takes up, of those whose assets are locked
 SELECT ordinal, space_id, asset_id FROM entry
 WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s) AND owned AND state = 'error'
@@ -94,16 +109,20 @@ WITH again AS (
     WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s)
     RETURNING batch_id, ordinal
 )
-UPDATE asset a SET ingesting = true, finished = NULL, error = NULL
+UPDATE asset a SET ingesting = true, finished = NULL, error = NULL,
+    attempts = 0, last_fault = NULL, next_attempt = NULL
 FROM again WHERE a.batch_id = again.batch_id AND a.ordinal = again.ordinal;
 
--- cancel: what has not started ends, of the entries whose assets are locked
+-- cancel: what has not started, or waits for another try, ends, of the entries whose assets are locked
 WITH ended AS (
-    UPDATE entry SET state = 'error', error = %(error)s
-    WHERE batch_id = %(id)s AND ordinal = ANY(%(ordinals)s) AND state = 'waiting'
-    RETURNING batch_id, ordinal
+    UPDATE entry e SET state = 'error', error = %(error)s
+    FROM asset a
+    WHERE e.batch_id = %(id)s AND e.ordinal = ANY(%(ordinals)s)
+        AND (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, e.asset_id)
+        AND (e.state = 'waiting' OR (e.state = 'processing' AND a.next_attempt IS NOT NULL))
+    RETURNING e.batch_id, e.ordinal
 )
-UPDATE asset a SET ingesting = false, finished = now(), error = %(error)s
+UPDATE asset a SET ingesting = false, finished = now(), error = %(error)s, next_attempt = NULL
 FROM ended WHERE a.batch_id = ended.batch_id AND a.ordinal = ended.ordinal
 RETURNING a.ordinal;
 

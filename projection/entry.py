@@ -10,11 +10,16 @@ _sql = statements("entry")
 
 @dataclass(frozen=True)
 class OpenEntry:
-    """An entry that has not ended; `asset` is `space/id`, and has no origin if it is deleted."""
+    """An entry that has not ended; `asset` is `space/id`, and has no origin if it is deleted.
+
+    `is_av`: sound or film is made of it; `wait_s`: seconds until it may be tried again.
+    """
 
     ordinal: int
     asset: str
     origin: str | None
+    is_av: bool
+    wait_s: float
 
 
 async def open_entries(

@@ -10,7 +10,10 @@ FROM unnest(%(batch_ids)s::bigint[], %(ordinals)s::int[]) AS t (batch_id, ordina
 WHERE e.batch_id = t.batch_id AND e.ordinal = t.ordinal AND e.owned;
 
 -- open: entries of a batch that have not ended, in pages by ordinal
-SELECT e.ordinal, e.space_id || '/' || e.asset_id AS asset, a.origin FROM entry e
+SELECT e.ordinal, e.space_id || '/' || e.asset_id AS asset, a.origin,
+    coalesce(a.delivery_channels @> '[{"channel": "iiif-av"}]', false) AS is_av,
+    coalesce(greatest(0, extract(epoch FROM a.next_attempt - clock_timestamp())), 0)::float AS wait_s
+FROM entry e
 LEFT JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, e.asset_id)
 WHERE e.batch_id = %(batch_id)s AND e.ordinal > %(after)s
     AND e.state IN ('waiting', 'processing')
@@ -22,12 +25,12 @@ JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, 
 WHERE e.batch_id = %(batch_id)s AND e.ordinal = %(ordinal)s FOR NO KEY UPDATE OF a;
 
 -- read: an entry with its asset; after lock, so that nothing is stale
-SELECT e.state, e.owned, e.customer_id, e.space_id, e.asset_id, a.media_type, a.origin,
+SELECT e.state, e.owned, e.customer_id, e.space_id, e.asset_id, a.media_type, a.origin, a.attempts,
     with_policies(e.customer_id, a.delivery_channels) AS delivery_channels,
     EXISTS (SELECT FROM customer c WHERE c.id = e.customer_id AND c.quota_bytes IS NOT NULL)
         AS is_bounded,
     origin_strategies(e.customer_id) AS strategies,
-    b.paused OR EXISTS (SELECT FROM held_queue h
+    b.cancelled, b.paused OR EXISTS (SELECT FROM held_queue h
         WHERE (h.customer_id, h.kind) = (b.customer_id, b.kind)) AS held_back
 FROM entry e
 JOIN batch b ON b.id = e.batch_id
@@ -39,8 +42,19 @@ WITH begun AS (
     UPDATE entry SET state = 'processing'
     WHERE batch_id = %(batch_id)s AND ordinal = %(ordinal)s AND state = 'waiting'
 )
-UPDATE asset SET ingesting = true, finished = NULL, error = NULL
+UPDATE asset SET ingesting = true, finished = NULL, error = NULL, next_attempt = NULL
 WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s AND id = %(asset_id)s;
+
+-- defer: the asset waits for another try, unless a newer batch has it
+UPDATE asset a SET attempts = %(attempts)s, last_fault = coalesce(%(fault)s, a.last_fault),
+    next_attempt = clock_timestamp() + make_interval(secs => %(wait_s)s)
+FROM entry e
+WHERE e.batch_id = %(batch_id)s AND e.ordinal = %(ordinal)s AND e.owned AND e.state = 'processing'
+    AND a.customer_id = %(customer_id)s AND a.space_id = %(space_id)s AND a.id = %(asset_id)s;
+
+-- is_cancelled: whether an entry that is being worked on is wanted no more
+SELECT b.cancelled AND e.owned AND e.state = 'processing' FROM batch b
+JOIN entry e ON e.batch_id = b.id WHERE b.id = %(batch_id)s AND e.ordinal = %(ordinal)s;
 
 -- end_asset: work ended, well or with an error; the asset follows unless a newer batch has it
 UPDATE asset a SET ingesting = false, finished = now(), error = %(error)s,

@@ -12,9 +12,10 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from projection import claim
+from projection.batch import CANCELLED as CANCELLED
 from projection.claim import AssetClaimed as AssetClaimed
 from projection.claim import BeyondQuota as BeyondQuota
-from projection.database import Connection
+from projection.database import Connection, value
 from projection.statements import statements
 
 _entry = statements("entry")
@@ -30,7 +31,8 @@ class Work:
     """An asset to be processed.
 
     `strategies`: the customer's for originals, with regex, strategy and sealed credentials in
-    base64; `is_bounded`: room for its derivatives has to be reserved in the customer's quota.
+    base64; `is_bounded`: room for its derivatives has to be reserved in the customer's quota;
+    `attempts`: tries in vain so far.
     """
 
     customer_id: int
@@ -41,6 +43,21 @@ class Work:
     delivery_channels: Sequence[Mapping[str, Any]]
     strategies: Sequence[Mapping[str, str]] = ()
     is_bounded: bool = False
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class Deferral:
+    """An asset is to be tried again in `wait_s` seconds, after `attempts` tries in vain.
+
+    `fault` is the message of the last, None if nothing was tried; `closes_host`: its host has said
+    that nothing of it is to be asked for before.
+    """
+
+    attempts: int
+    wait_s: float
+    fault: str | None = None
+    closes_host: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,7 @@ def _work(row: Mapping[str, Any]) -> Work:
         delivery_channels=row["delivery_channels"],
         strategies=row["strategies"] or (),
         is_bounded=row["is_bounded"],
+        attempts=row["attempts"],
     )
 
 
@@ -106,6 +124,9 @@ async def begin_entry(connection: Connection, batch_id: int, ordinal: int) -> Wo
         # It has ended, or a newer batch has the asset and this one was being worked on when its
         # worker died: that may have left a claim.
         await _end_entry(connection, named, row, Processed())
+        return None
+    if row["cancelled"]:  # while a worker had it, that has given it back or died
+        await _end_entry(connection, named, row, Processed(error=CANCELLED))
         return None
     if row["held_back"] and row["state"] == "waiting":
         raise HeldBack
@@ -148,6 +169,24 @@ async def _end_entry(
         await claim.release(connection, asset, f"batch-{named['batch_id']}")
 
 
+async def defer_entry(
+    connection: Connection, batch_id: int, ordinal: int, work: Work, deferral: Deferral
+) -> None:
+    """Records that an entry waits for another try, and lets go of the asset meanwhile."""
+    named: dict[str, object] = {"batch_id": batch_id, "ordinal": ordinal}
+    await _read_locked(connection, _entry, named)
+    asset = {key: vars(work)[key] for key in ("customer_id", "space_id", "asset_id")}
+    async with connection.pipeline():
+        await connection.execute(_entry["defer"], {**named, **asset, **vars(deferral)})
+        await claim.release(connection, asset, f"batch-{batch_id}")
+
+
+async def is_cancelled(connection: Connection, batch_id: int, ordinal: int) -> bool:
+    """Whether an entry that is being worked on is wanted no more: its batch was cancelled."""
+    named = {"batch_id": batch_id, "ordinal": ordinal}
+    return bool(await value(connection, _entry["is_cancelled"], named))
+
+
 async def begin_job(connection: Connection, job_id: int) -> Work | None:
     """Claims the asset of a job; None: the job has ended, or a newer one has the asset.
 
@@ -159,6 +198,7 @@ async def begin_job(connection: Connection, job_id: int) -> Work | None:
         await claim.release_all(connection, f"job-{job_id}")
         return None
     await claim.take(connection, row, f"job-{job_id}")
+    await connection.execute(_job["begin"], {"job_id": job_id})
     return _work(row)
 
 
@@ -166,6 +206,13 @@ async def end_job(connection: Connection, job_id: int, work: Work, processed: Pr
     """Records how a job ended, and lets go of the asset."""
     async with connection.pipeline():
         await connection.execute(_job["end"], {"job_id": job_id, **_outcome(processed)})
+        await claim.release(connection, vars(work), f"job-{job_id}")
+
+
+async def defer_job(connection: Connection, job_id: int, work: Work, deferral: Deferral) -> None:
+    """Records that a job waits for another try, and lets go of the asset meanwhile."""
+    async with connection.pipeline():
+        await connection.execute(_job["defer"], {"job_id": job_id, **vars(deferral)})
         await claim.release(connection, vars(work), f"job-{job_id}")
 
 

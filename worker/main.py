@@ -31,7 +31,7 @@ from settings import Settings
 from worker import namespace, watchdog
 from workflows.asset import AssetWorkflow
 from workflows.batch import BatchWorkflow
-from workflows.contracts import BATCHES, QueueKind
+from workflows.contracts import AV, BATCHES, QueueKind
 from workflows.upkeep import DeletionWorkflow, ReconcileWorkflow
 
 GRACE = timedelta(seconds=2)
@@ -40,6 +40,9 @@ the next start."""
 
 MAIN_NICE = 19
 """Image processes of main work give way to everything else on the machine."""
+
+POOL = 24
+"""Connections to Postgres: transactions are short, and slots many."""
 
 log = structlog.get_logger()
 
@@ -56,7 +59,7 @@ async def run(settings: Settings, queues: tuple[str, ...]) -> None:
         pool = await stack.enter_async_context(
             open_pool(
                 settings.database_url,
-                size=settings.main_slots + settings.priority_slots + 8,
+                size=POOL,
                 name="iiifq-worker",
             )
         )
@@ -121,16 +124,16 @@ async def _workers(
     slots = {
         QueueKind.MAIN.value: (settings.main_slots, MAIN_NICE),
         QueueKind.PRIORITY.value: (settings.priority_slots, 0),
+        AV: (settings.av_slots, MAIN_NICE),
     }
     asset_queues = [queue for queue in queues if queue in slots]
     if asset_queues:
-        origins = await stack.enter_async_context(OriginClient(settings))
         sealer = Sealer(settings.secret_keys)
-        transcoder = Transcoder(
-            settings.av_processes, settings.av_timeout_s, settings.origin_max_bytes
-        )
+        transcoder = Transcoder(settings.av_timeout_s, settings.origin_max_bytes)
     for queue in asset_queues:
         count, nice = slots[queue]
+        # Connections to a host are counted for each task queue: no backlog takes priority's.
+        origins = await stack.enter_async_context(OriginClient(settings))
         images = await stack.enter_async_context(
             ImageProcesses(settings.image_processes, nice, settings.image_memory_bytes)
         )

@@ -13,6 +13,10 @@ BATCHES = "batches"
 """Task queue of the workflows, and of the activities that only talk to Postgres."""
 
 
+AV = "av"
+"""Task queue of what sound or film is made of, from batches of either kind and alone."""
+
+
 class QueueKind(StrEnum):
     """The two queues a batch can be sent to; each is a Temporal task queue of that name."""
 
@@ -29,6 +33,15 @@ class BatchState(StrEnum):
     FINISHED = "finished"
     ERRORS = "errors"
     CANCELLED = "cancelled"
+
+
+def shown_state(state: str, paused: bool, cancelled: bool, errors: int) -> BatchState:
+    """The state that people see of a batch whose row is in `state`."""
+    if state != "finished":
+        return BatchState.PAUSED if paused else BatchState(state)
+    if cancelled:
+        return BatchState.CANCELLED
+    return BatchState.ERRORS if errors else BatchState.FINISHED
 
 
 CUSTOMER = SearchAttributeKey.for_int("IiifqCustomer")
@@ -68,6 +81,11 @@ def job_workflow_id(job_id: int) -> str:
     return f"asset-{job_id}"
 
 
+def asset_task_queue(is_av: bool) -> str:
+    """Where an asset is processed alone: sound and film on `av`, all else with priority."""
+    return AV if is_av else QueueKind.PRIORITY
+
+
 @dataclass(frozen=True)
 class BatchRun:
     """Input of workflow `batch`."""
@@ -85,7 +103,10 @@ class RetryPlan:
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """Output of activity `plan_batch`: what does not change while a workflow runs."""
+    """Output of activity `plan_batch`: what does not change while a workflow runs.
+
+    `host_connections`: entries of one origin's host in flight at once; 0: as many as the window.
+    """
 
     customer_id: int
     queue: QueueKind
@@ -93,6 +114,7 @@ class BatchPlan:
     window: int
     retry: RetryPlan
     retry_window_s: float
+    host_connections: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,11 +128,18 @@ class OpenEntries:
 
 @dataclass(frozen=True)
 class EntryRef:
-    """An entry by its ordinal in the batch, its asset as `space/id`, its origin's file name."""
+    """An entry by its ordinal in the batch, its asset as `space/id`, its origin's file and host.
+
+    `task_queue` is where it is processed, empty for that of its batch; `wait_s`: seconds until it
+    may be tried again.
+    """
 
     ordinal: int
     asset: str
     file: str = ""
+    host: str = ""
+    task_queue: str = ""
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,29 +151,46 @@ class EntryPage:
 
 @dataclass(frozen=True)
 class ProcessEntry:
-    """Input of activity `process_asset`: one entry of a batch."""
+    """Input of activity `process_asset`: one entry of a batch.
+
+    `is_last`: its host has been away for so long that a fault is its error at once.
+    """
 
     batch_id: int
     ordinal: int
+    is_last: bool = False
 
 
 @dataclass(frozen=True)
 class ProcessJob:
-    """Input of activity `process_job` and of workflow `asset`: one asset alone."""
+    """Input of activity `process_job` and of workflow `asset`: one asset alone.
+
+    Of customer `customer_id`, 0 when a workflow of before started it; on `task_queue`.
+    """
 
     job_id: int
     retry: RetryPlan
+    customer_id: int = 0
+    task_queue: str = QueueKind.PRIORITY
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How processing ended: `error` is the message for the customer, None when it went well.
 
-    `held_back`: nothing was done, since the batch or the customer's queue is paused.
+    `held_back`: nothing was done, since the batch or the customer's queue is paused. `wait_s`: it
+    has not ended, and is to be scheduled again after so many seconds: after `attempts` tries in
+    vain, the last of which came to `fault`, if `is_attempt`; else it was handed back, as nothing
+    could be tried. `closes_host`: nor is anything else of its host to be tried before.
     """
 
     error: str | None = None
     held_back: bool = False
+    wait_s: float | None = None
+    attempts: int = 0
+    is_attempt: bool = False
+    fault: str | None = None
+    closes_host: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,8 +253,35 @@ class BatchProgress:
 
 @dataclass(frozen=True)
 class InFlight:
-    """Output of query `progress`: the counts as the workflow knows them, and the assets, as
-    `space/id`, whose activities are pending."""
+    """An asset as `space/id` that is in process, since when, or waits for another try.
 
-    progress: BatchProgress
-    assets: list[str]
+    Times are RFC 3339; `attempts` are its tries in vain so far.
+    """
+
+    asset: str
+    since: str
+    attempts: int = 0
+    last_fault: str | None = None
+    next_attempt: str | None = None
+
+
+@dataclass(frozen=True)
+class ClosedHost:
+    """A host of origins of which nothing is tried until then (RFC 3339)."""
+
+    host: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Output of query `progress`: what the workflow knows at this moment."""
+
+    state: str
+    count: int
+    waiting: int
+    processing: int
+    completed: int
+    errors: int
+    in_flight: list[InFlight]
+    closed_hosts: list[ClosedHost]

@@ -25,7 +25,6 @@ from workflows.contracts import (
     BatchState,
     ProcessJob,
     QueueKind,
-    RetryPlan,
     batch_workflow_id,
     job_workflow_id,
 )
@@ -37,7 +36,7 @@ STEERING = """
 | `cancel` | none | ends what has not started with the error `Cancelled` |
 | `pause`, `resume` | none | holds back what has not started, and lets it go on |
 
-The query `progress` says how far it is, and which assets are in flight.
+The query `progress` says how far it is, what its assets wait for, and which hosts are closed.
 """.strip()
 """What the Web UI says can be done to any batch."""
 
@@ -82,12 +81,12 @@ async def dispatch_deletion(client: Client, deletion_id: int) -> None:
     )
 
 
-async def dispatch_job(client: Client, job_id: int, retry: RetryPlan) -> WorkflowHandle[Any, None]:
+async def dispatch_job(client: Client, job: ProcessJob) -> WorkflowHandle[Any, None]:
     """Starts the workflow that processes one asset alone, unless it is running."""
     return await client.start_workflow(
         ASSET_WORKFLOW,
-        ProcessJob(job_id, retry),
-        id=job_workflow_id(job_id),
+        job,
+        id=job_workflow_id(job.job_id),
         task_queue=BATCHES,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,

@@ -4,15 +4,21 @@ from temporalio import workflow
 from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from workflows.contracts import HEARTBEAT_TIMEOUT, Outcome, ProcessEntry, ProcessJob, RetryPlan
+from workflows.contracts import HEARTBEAT_TIMEOUT, Outcome, ProcessEntry, ProcessJob
 from workflows.retries import (
+    ASSET,
     CLAIM_WAIT,
     LONGEST,
     LONGEST_CLAIM_WAIT,
-    asset_retries,
     explain,
     is_claimed,
 )
+
+
+def is_history_long() -> bool:
+    """Whether the workflow is to continue as new, as soon as it may."""
+    info = workflow.info()
+    return info.is_continue_as_new_suggested() and workflow.patched("history-is-long")
 
 
 class ProcessingFailed(Exception):
@@ -24,11 +30,12 @@ async def process(
     what: ProcessEntry | ProcessJob,
     *,
     task_queue: str,
-    retry: RetryPlan,
     priority: Priority = Priority.default,
     summary: str | None = None,
 ) -> Outcome:
     """Runs the activity, again and again while the asset is processed for somebody else.
+
+    That wait ends, as if the asset had been handed back, when history has grown long.
 
     Raises:
         ProcessingFailed: it failed for good.
@@ -43,7 +50,7 @@ async def process(
                 task_queue=task_queue,
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 start_to_close_timeout=LONGEST,
-                retry_policy=asset_retries(retry),
+                retry_policy=ASSET,
                 priority=priority,
                 summary=summary,
             )
@@ -54,5 +61,7 @@ async def process(
                 raise ProcessingFailed(explain(error)) from error
         else:
             return outcome
+        if is_history_long():
+            return Outcome(wait_s=0.0)
         await workflow.sleep(wait)
         wait = min(2 * wait, LONGEST_CLAIM_WAIT)

@@ -6,7 +6,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 
-from workflows.contracts import ASSET_CLAIMED, RetryPlan
+from workflows.contracts import ASSET_CLAIMED
 
 LONGEST = timedelta(days=1)
 """No asset takes longer: two hours of film are transcoded in less. A dead worker is noticed by its
@@ -17,6 +17,9 @@ CLAIM_WAIT = timedelta(seconds=0.5)
 
 LONGEST_CLAIM_WAIT = timedelta(seconds=15)
 
+MAX_HAND_BACK_S = 30.0
+"""The longest wait of an asset that was handed back; each is twice the last."""
+
 BOOKKEEPING = RetryPolicy(
     # Postgres may be away for hours; nothing is lost by waiting, and much by giving up.
     initial_interval=timedelta(seconds=0.5),
@@ -25,18 +28,20 @@ BOOKKEEPING = RetryPolicy(
 )
 
 
-def asset_retries(plan: RetryPlan) -> RetryPolicy:
-    """Retries of an asset after a fault of the surroundings; its own faults are outcomes.
+ASSET = RetryPolicy(
+    # Faults of the asset, its origin and the platform are outcomes. What remains are workers that
+    # died and bugs: an asset that costs five workers is taken for the cause of it.
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=1),
+    maximum_attempts=5,
+    non_retryable_error_types=[ASSET_CLAIMED],
+)
 
-    Waits of 1, 4 and 16 intervals outlive a restart of an origin, and a worker's.
-    """
-    return RetryPolicy(
-        initial_interval=timedelta(seconds=plan.interval_s),
-        backoff_coefficient=4,
-        maximum_interval=timedelta(minutes=5),
-        maximum_attempts=plan.attempts,
-        non_retryable_error_types=[ASSET_CLAIMED],
-    )
+
+def hand_back_wait(wait_s: float, times: int) -> timedelta:
+    """The wait before an asset is scheduled again that was handed back so many times in a row."""
+    return timedelta(seconds=min(max(wait_s, MAX_HAND_BACK_S), wait_s * 2 ** min(times, 10)))
 
 
 def is_claimed(error: ActivityError) -> bool:
@@ -47,8 +52,6 @@ def is_claimed(error: ActivityError) -> bool:
 def explain(error: ActivityError) -> str:
     """What the customer is told of an activity that failed for good."""
     cause = error.cause
-    if isinstance(cause, ApplicationError) and cause.category.name == "BENIGN":
-        return cause.message
     if isinstance(cause, ActivityTimeout):
         return "Processing was interrupted several times, and the asset may be the cause of it"
     return "The platform failed to process the asset; its operator can see why"

@@ -24,7 +24,7 @@ async def transcoded(
     original = source.with_name("original")
     if source.exists():
         source.replace(original)
-    made = await Transcoder(1, timeout_s, file_bytes).transcode(original, preset, said.append)
+    made = await Transcoder(timeout_s, file_bytes).transcode(original, preset, said.append)
     assert re.fullmatch(r"\d+ s are made", said[-1])
     return made
 

@@ -79,7 +79,7 @@ async def outcome(folder: Path, content: bytes, preset: str) -> Made | AssetFaul
     source = folder / "original"
     source.write_bytes(content)
     async with bounds(folder):
-        transcoder = Transcoder(1, MOST_SECONDS, MOST_DISK)
+        transcoder = Transcoder(MOST_SECONDS, MOST_DISK)
         try:
             made = await transcoder.transcode(source, preset, lambda _: None)
         except AssetFault as fault:
@@ -191,7 +191,7 @@ async def test_a_file_whose_reading_hangs(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("activities.av.PROBE_S", 1.5)
     os.mkfifo(tmp_path / "original")  # whoever opens it waits for a writer
     async with bounds(tmp_path):
-        transcoder = Transcoder(1, MOST_SECONDS, MOST_DISK)
+        transcoder = Transcoder(MOST_SECONDS, MOST_DISK)
         transcoding = transcoder.transcode(tmp_path / "original", AUDIO, lambda _: None)
         working = asyncio.create_task(transcoding)
         os.kill(await appeared(tmp_path, working), signal.SIGSTOP)
@@ -202,7 +202,7 @@ async def test_a_file_whose_reading_hangs(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_a_file_whose_decoding_hangs(tmp_path: Path) -> None:
     (tmp_path / "original").write_bytes(wav(bytes(MIB // 4), rate=1, bits=8))  # three days
     async with bounds(tmp_path):
-        transcoder = Transcoder(1, 2, MOST_DISK)
+        transcoder = Transcoder(2, MOST_DISK)
         transcoding = transcoder.transcode(tmp_path / "original", AUDIO, lambda _: None)
         working = asyncio.create_task(transcoding)
         while not (tmp_path / "sound.mp3").exists():  # noqa: ASYNC110 - another process makes it

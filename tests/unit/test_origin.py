@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from activities.faults import AssetFault, DiskFull, OriginAway
+from activities.faults import AssetFault, DiskFull, OriginAway, OriginBusy
 from activities.fetched import Fetched
 from activities.origin import OriginClient
 from settings import Settings
@@ -126,14 +126,19 @@ async def test_a_host_that_asks_for_time_is_given_it_by_all(tmp_path: Path) -> N
     async def script(_: bytes, writer: asyncio.StreamWriter) -> None:
         asked.append(time.monotonic())
         busy = len(asked) == 1
-        writer.write(reply("503 Busy", Retry_After=1) if busy else reply())
+        writer.write(reply("503 Busy", Retry_After=2) if busy else reply())
 
     chosen: dict[str, Any] = {"origin_allow": "127.0.0.0/8", "origin_host_connections": 1}
     async with serving(script) as server, OriginClient(Settings(**chosen)) as origins:
         fetching = [origins.fetch(server.url, tmp_path / str(number)) for number in range(3)]
         ended = await asyncio.gather(*fetching, return_exceptions=True)
-    assert [type(each) for each in ended] == [OriginAway, Fetched, Fetched]
-    assert asked[1] - asked[0] >= 1
+        assert [type(each) for each in ended] == [OriginAway, OriginBusy, OriginBusy]
+        assert len(asked) == 1
+        waits = [each.wait_s for each in ended if isinstance(each, OriginBusy)]
+        assert all(1 < wait <= 2 for wait in waits)
+        await asyncio.sleep(max(waits))
+        assert isinstance(await origins.fetch(server.url, tmp_path / "later"), Fetched)
+    assert asked[1] - asked[0] >= 2
 
 
 async def test_requests_to_a_host_are_spaced(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ async def test_work_waits_for_room_and_says_so(
     working = asyncio.create_task(own.with_room(step, said.append))
     while len(tries) < 3:  # noqa: ASYNC110 - it is not told
         await asyncio.sleep(0.01)
-    assert own.trouble == "There is no room"
+    assert own.trouble == "disk: There is no room"
     assert said[-1] == "waiting: There is no room"
     room.set()
     assert await working == "done"

@@ -119,7 +119,7 @@ class BookkeepingActivities:
         """What has not started ends with the error `Cancelled`; a finished batch stays as it is."""
         async with transaction(self.pool) as connection:
             with suppress(batch.BatchFinished):
-                await batch.cancel(connection, run.batch_id)
+                await batch.cancel_waiting(connection, run.batch_id)
 
     @activity.defn
     async def set_paused(self, change: SetPaused) -> None:

@@ -50,8 +50,8 @@ def make_app(settings: Settings) -> FastAPI:
             app.state.sealer = Sealer(settings.secret_keys)
             app.state.verified = VerifiedSecrets()
             app.state.dispatcher = Dispatcher(settings, pool)
-            yield
-            await app.state.dispatcher.close()
+            async with app.state.dispatcher.running():
+                yield
 
     app = FastAPI(
         title="iiifq",

@@ -131,7 +131,7 @@ async def delete_asset(
     if deletion_id is None:
         raise not_found(f"asset {asset_id}")
     dispatcher: Dispatcher = request.app.state.dispatcher
-    dispatcher.deletion(deletion_id)
+    dispatcher.nudge()
     return Response(status_code=204)
 
 

@@ -70,6 +70,11 @@ async def found(connection: Connection, scope: Scope, batch_id: str) -> batch.Ba
     return row
 
 
+def _nudge(request: Request) -> None:
+    dispatcher: Dispatcher = request.app.state.dispatcher
+    dispatcher.nudge()
+
+
 @router.get("")
 async def read_batch(
     request: Request, scope: TheScope, batch_id: str, links: MadeLinks
@@ -164,6 +169,7 @@ async def cancel_batch(
         except batch.BatchFinished as finished:
             raise Problem(409, "Conflict", f"Batch {row.id} has finished") from finished
         row = await found(connection, scope, batch_id)
+    _nudge(request)
     return JSONResponse(shown(links, row), status_code=202)
 
 
@@ -193,8 +199,7 @@ async def retry_batch(
             names = ", ".join(f"{space}/{name}" for space, name in error.assets)
             raise bad_request(f"Did not fail in batch {row.id}: {names}") from error
         row = await found(connection, scope, batch_id)
-    dispatcher: Dispatcher = request.app.state.dispatcher
-    dispatcher.batch(row)
+    _nudge(request)
     return JSONResponse(shown(links, row), status_code=202)
 
 

@@ -1,7 +1,8 @@
 """Tells Temporal of what was written, after the response: the outbox keeps what it is not told."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import structlog
@@ -19,25 +20,37 @@ from workflows.contracts import (
     asset_task_queue,
     batch_workflow_id,
 )
-from workflows.dispatch import dispatch_batch, dispatch_deletion, dispatch_job
+from workflows.dispatch import (
+    PATIENCE_S,
+    TEMPORAL_AWAY,
+    dispatch_batch,
+    dispatch_deletion,
+    dispatch_job,
+    tell_each,
+)
 
 log = structlog.get_logger()
 
-PATIENCE_S = 10.0
+PAGE = 500
+NEWEST = 100
+"""Of the newest batches, so many are told before a page of the oldest: somebody looks at them."""
+
+SHORTEST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 5.0
 
 QUERY_S = 0.5
 """A workflow that does not say in this time what it knows is done without."""
 
 
 class Dispatcher:
-    """Starts workflows in the background; what fails is left to the reconciler."""
+    """One task that empties the outbox whenever it is nudged, and what asks Temporal at once."""
 
     def __init__(self, settings: Settings, pool: Pool) -> None:
         self._settings = settings
         self._pool = pool
         self._client: Client | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._some_at_once = asyncio.Semaphore(16)
+        self._news = asyncio.Event()
+        self._last_deletion = 0
 
     async def client(self) -> Client:
         """The client of Temporal, connected at its first use. Raises RuntimeError while away."""
@@ -57,24 +70,21 @@ class Dispatcher:
         except (RuntimeError, RPCError, TimeoutError):
             return False
 
-    def batch(self, due: batch.Batch) -> None:
-        """Tells the workflow of a batch, soon."""
+    def nudge(self) -> None:
+        """Something was written that Temporal has to be told of, soon."""
+        self._news.set()
 
-        async def tell() -> None:
-            client = await self.client()
-            await dispatch_batch(client, due.id, due.customer_id, QueueKind(due.kind))
-            async with transaction(self._pool) as connection:
-                await batch.dispatched(connection, due.id, due.requested)
-
-        self._soon(tell, f"batch {due.id}")
-
-    def deletion(self, deletion_id: int) -> None:
-        """Has the derivatives of a deleted asset removed, soon."""
-
-        async def tell() -> None:
-            await dispatch_deletion(await self.client(), deletion_id)
-
-        self._soon(tell, f"deletion {deletion_id}")
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Empties the outbox for as long as the `with` lasts; first, of what is left in it."""
+        self.nudge()
+        pump = asyncio.create_task(self._pump())
+        try:
+            yield
+        finally:
+            pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await pump
 
     async def progress(self, batch_id: int) -> tuple[Progress | None, str | None]:
         """What a batch's workflow knows, and its status; None for what it does not say in time."""
@@ -102,19 +112,54 @@ class Dispatcher:
         except (RuntimeError, RPCError, TimeoutError, WorkflowFailureError) as away:
             log.warning("not awaited any longer", what=f"job {job.job_id}", why=str(away))
 
-    def _soon(self, tell: Callable[[], Awaitable[None]], what: str) -> None:
-        async def told() -> None:
+    async def _pump(self) -> None:
+        pause = SHORTEST_PAUSE_S
+        while True:
+            await self._news.wait()
+            self._news.clear()
             try:
-                async with self._some_at_once, asyncio.timeout(PATIENCE_S):
-                    await tell()
-            except (RuntimeError, RPCError, TimeoutError, DatabaseUnavailable) as away:
-                log.warning("left to the reconciler", what=what, why=str(away))
+                async with asyncio.timeout(PATIENCE_S):
+                    client = await self.client()
+                are_batches_left = await self._tell_batches(client)
+                are_deletions_left = await self._tell_deletions(client)
+            except (*TEMPORAL_AWAY, DatabaseUnavailable) as away:
+                log.warning("told later", why=str(away) or type(away).__name__, seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+                self.nudge()
+            else:
+                pause = SHORTEST_PAUSE_S
+                if are_batches_left or are_deletions_left:
+                    self.nudge()
 
-        task = asyncio.create_task(told())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _tell_batches(self, client: Client) -> bool:
+        """Tells the workflows of a page of batches; whether there may be more of them."""
+        async with transaction(self._pool) as connection:
+            newest = await batch.undispatched(connection, NEWEST, newest=True)
+            oldest = await batch.undispatched(connection, PAGE) if len(newest) == NEWEST else []
+        page = {due.id: due for due in (*newest, *oldest)}
 
-    async def close(self) -> None:
-        """Waits a moment for what is under way."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=1)
+        async def tell(due: batch.Dispatch) -> None:
+            await dispatch_batch(client, due.id, due.customer_id, QueueKind(due.kind))
+
+        outcome = await tell_each(page.values(), tell)
+        async with transaction(self._pool) as connection:
+            await batch.dispatched(connection, outcome.told)
+        if outcome.fault:
+            raise outcome.fault
+        return len(oldest) == PAGE
+
+    async def _tell_deletions(self, client: Client) -> bool:
+        """Starts the workflows of a page of deletions; whether there may be more of them.
+
+        Each is told once; what comes to nothing then is left to the reconciler, and so is one
+        whose transaction ended after that of a later id.
+        """
+        async with transaction(self._pool) as connection:
+            page = await asset.pending_deletions(connection, self._last_deletion, PAGE)
+        outcome = await tell_each(page, lambda due: dispatch_deletion(client, due))
+        left = set(page).difference(outcome.told)
+        self._last_deletion = min(left) - 1 if left else max(page, default=self._last_deletion)
+        if outcome.fault:
+            raise outcome.fault
+        return len(page) == PAGE

@@ -103,7 +103,7 @@ async def _submit(
             await batch.keep_key(connection, scope.customer, key, batch_id)
         row = await batches.found(connection, scope, str(batch_id))
     dispatcher: Dispatcher = request.app.state.dispatcher
-    dispatcher.batch(row)
+    dispatcher.nudge()
     return _answer(links, row, 201)
 
 

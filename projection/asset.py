@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from projection import claim
+from projection import batch, claim
 from projection.database import Connection, many, one, value, values
 from projection.page import Page, Window, span
 from projection.statements import statements
@@ -224,10 +224,11 @@ async def reprocess(
 async def delete(
     connection: Connection, customer_id: int, space_id: int, asset_id: str
 ) -> int | None:
-    """Deletes an asset and ends its entries; None when it does not exist.
+    """Deletes an asset and ends its entries, whose workflows have still to be told.
 
     Returns:
-        The id of the deletion, for a worker to remove what the asset leaves in the store.
+        The id of the deletion, for a worker to remove what the asset leaves in the store; None
+        when the asset does not exist.
     """
     named = {"customer_id": customer_id, "space_id": space_id, "id": asset_id}
     cursor = await connection.execute(_sql["lock"], named)
@@ -235,7 +236,8 @@ async def delete(
     if row is None:
         return None
     await connection.execute(_sql["delete"], named)  # its space is locked before any batch
-    await connection.execute(_sql["end_entries"], {**named, "batch_id": row["batch_id"]})
+    entries = {**named, "batch_id": row["batch_id"]}
+    await batch.request(connection, await values(connection, _sql["end_entries"], entries))
     return await _leave(connection, named, row["derivatives"])
 
 

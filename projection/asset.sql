@@ -99,7 +99,8 @@ UPDATE entry SET owned = false,
 WHERE batch_id IN (%(batch_id)s, (SELECT substr(holder, 7)::bigint FROM claim
         WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s AND asset_id = %(id)s
             AND holder LIKE 'batch-%%'))
-    AND space_id = %(space_id)s AND asset_id = %(id)s;
+    AND space_id = %(space_id)s AND asset_id = %(id)s
+RETURNING CASE WHEN old.state IN ('waiting', 'processing') THEN new.batch_id END AS ended_in;
 
 -- page: of a view
 SELECT {columns} {source} {conditions} ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s;

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import sql
+
 from projection.database import Connection, many, values
 from projection.statements import statements
 
 _sql = statements("audit")
+_STALE = sql.SQL(_sql["stale"])
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,20 @@ async def recount_space(connection: Connection, space: MiscountedSpace) -> None:
     await connection.execute(_sql["recount_space"], vars(space))
 
 
-async def stale_claims(connection: Connection) -> list[StaleClaim]:
-    """Claims on assets that nobody is processing."""
-    return await many(connection, StaleClaim, _sql["stale_claims"], {})
+async def stale_claims(connection: Connection, seconds: float = 0.0) -> list[StaleClaim]:
+    """Claims, taken more than `seconds` ago, on assets that nobody is processing.
+
+    That is what the rows say: of an asset that was deleted or sent again meanwhile, a worker may
+    not have noticed yet.
+    """
+    statement = sql.SQL(_sql["stale_claims"]).format(stale=_STALE)
+    return await many(connection, StaleClaim, statement, {"seconds": seconds})
 
 
 async def drop_claim(connection: Connection, claim: StaleClaim) -> None:
-    """Lets go of an asset that nobody is processing."""
-    await connection.execute(_sql["drop_claim"], vars(claim))
+    """Lets go of an asset, unless its holder has begun again to process it."""
+    await connection.execute(_sql["lock_claimed"], vars(claim))
+    await connection.execute(sql.SQL(_sql["drop_claim"]).format(stale=_STALE), vars(claim))
 
 
 async def unrecorded(connection: Connection, keys: Sequence[OwnedKey]) -> list[OwnedKey]:

@@ -29,17 +29,28 @@ UPDATE space s SET (assets, bytes) = (
     FROM asset a WHERE a.customer_id = s.customer_id AND a.space_id = s.id)
 WHERE s.customer_id = %(customer_id)s AND s.id = %(id)s;
 
--- stale_claims: claims on assets that nobody is processing
-SELECT c.customer_id, c.space_id, c.asset_id, c.holder FROM claim c
-WHERE NOT EXISTS (SELECT FROM entry e WHERE 'batch-' || e.batch_id = c.holder
+-- stale: a claim `c` whose holder is not processing the asset, as the rows say
+NOT EXISTS (SELECT FROM entry e
+        WHERE e.batch_id = CASE WHEN c.holder LIKE 'batch-%%' THEN substr(c.holder, 7)::bigint END
         AND (e.customer_id, e.space_id, e.asset_id) = (c.customer_id, c.space_id, c.asset_id)
         AND e.state = 'processing')
-    AND NOT EXISTS (SELECT FROM asset a WHERE 'job-' || a.job_id = c.holder)
-    AND NOT EXISTS (SELECT FROM deletion d WHERE 'deletion-' || d.id = c.holder);
+    AND NOT EXISTS (SELECT FROM asset a
+        WHERE a.job_id = CASE WHEN c.holder LIKE 'job-%%' THEN substr(c.holder, 5)::bigint END)
+    AND NOT EXISTS (SELECT FROM deletion d
+        WHERE d.id = CASE WHEN c.holder LIKE 'deletion-%%' THEN substr(c.holder, 10)::bigint END);
 
--- drop_claim: lets go of an asset that nobody is processing
-DELETE FROM claim WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s
-    AND asset_id = %(asset_id)s AND holder = %(holder)s;
+-- stale_claims: claims on assets that nobody is processing, taken longer ago than this
+SELECT c.customer_id, c.space_id, c.asset_id, c.holder FROM claim c
+WHERE c.since < now() - make_interval(secs => %(seconds)s) AND {stale};
+
+-- lock_claimed: the asset, if there is one, until the transaction ends
+SELECT id FROM asset WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s
+    AND id = %(asset_id)s FOR NO KEY UPDATE;
+
+-- drop_claim: lets go of an asset that nobody is processing; after lock_claimed, without which the
+-- holder might begin meanwhile
+DELETE FROM claim c WHERE c.customer_id = %(customer_id)s AND c.space_id = %(space_id)s
+    AND c.asset_id = %(asset_id)s AND c.holder = %(holder)s AND {stale};
 
 -- unrecorded: of keys in the store, those that no asset has recorded or is about to
 SELECT k.key, k.customer_id, k.space_id, k.asset_id

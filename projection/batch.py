@@ -1,6 +1,6 @@
 """Batches: submitting, reading, retrying, cancelling. Their counts are kept by triggers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -139,7 +139,8 @@ async def submit(
         members: one mapping for each asset, its keys the columns of table asset that clients set.
 
     Returns:
-        The batch's id. Its workflow has still to be told: `requested` is 1.
+        The batch's id. Its workflow has still to be told: `requested` is 1; and so have those of
+        the batches in which older entries ended.
 
     Raises:
         ManifestGone: the manifest has been deleted.
@@ -157,13 +158,15 @@ async def submit(
     taken = await connection.execute(_asset["submit"], {**named, "members": Jsonb(numbered)})
     older = await taken.fetchall()
     if older:  # before the new entries: their count locks the queue, and older batches come first
-        await connection.execute(
+        ended_in = await values(
+            connection,
             _entry["take"],
             {
                 "batch_ids": [row["batch_id"] for row in older],
                 "ordinals": [row["ordinal"] for row in older],
             },
         )
+        await request(connection, ended_in)
     await connection.execute(_entry["submit"], named)
     if manifest_key != queue.CUSTOMER_QUEUE:
         await manifest.associate(connection, manifest_key, batch_id)
@@ -213,7 +216,7 @@ async def retry(
     if not ordinals:
         raise NothingFailed
     await connection.execute(_sql["retry"], {"id": batch_id, "ordinals": ordinals})
-    await connection.execute(_sql["request"], {"id": batch_id})
+    await request(connection, [batch_id])
 
 
 async def retry_failed(connection: Connection, batch_id: int, assets: Sequence[str] | None) -> int:
@@ -237,6 +240,12 @@ async def _failed(connection: Connection, batch_id: int) -> dict[tuple[int, str]
 
 
 async def cancel(connection: Connection, batch_id: int) -> None:
+    """As `cancel_waiting`, from outside the batch's workflow, which has still to be told."""
+    await cancel_waiting(connection, batch_id)
+    await request(connection, [batch_id])
+
+
+async def cancel_waiting(connection: Connection, batch_id: int) -> None:
     """What has not started, or waits for another try, ends with the error `Cancelled`; what is
     being fetched does as soon as its worker looks.
 
@@ -300,9 +309,25 @@ async def progress(connection: Connection, batch_id: int) -> Progress | None:
     return await one(connection, Progress, _sql["progress"], {"id": batch_id})
 
 
-async def undispatched(connection: Connection, limit: int) -> list[Dispatch]:
-    """The outbox: batches whose workflow is not known to have been told."""
-    return await many(connection, Dispatch, _sql["undispatched"], {"limit": limit})
+async def request(connection: Connection, batch_ids: Iterable[int | None]) -> list[Dispatch]:
+    """The workflows of these batches have to be told: something changed that they do not know of.
+
+    After their entries are changed, which locks them. Of `batch_ids`, None is left out: statements
+    give it for an entry that had ended already.
+    """
+    chosen = sorted({batch_id for batch_id in batch_ids if batch_id is not None})
+    if not chosen:
+        return []
+    await connection.execute(_sql["lock_many"], {"batch_ids": chosen})
+    return await many(connection, Dispatch, _sql["request"], {"batch_ids": chosen})
+
+
+async def undispatched(
+    connection: Connection, limit: int, *, newest: bool = False
+) -> list[Dispatch]:
+    """The outbox: batches whose workflow is not known to have been told, oldest (newest) first."""
+    statement = _sql["newest_undispatched" if newest else "undispatched"]
+    return await many(connection, Dispatch, statement, {"limit": limit})
 
 
 async def unfinished(connection: Connection, after: int, limit: int) -> list[Dispatch]:
@@ -311,9 +336,12 @@ async def unfinished(connection: Connection, after: int, limit: int) -> list[Dis
     return await many(connection, Dispatch, _sql["unfinished"], parameters)
 
 
-async def dispatched(connection: Connection, batch_id: int, requested: int) -> None:
-    """Its workflow has been told."""
-    await connection.execute(_sql["dispatched"], {"id": batch_id, "requested": requested})
+async def dispatched(connection: Connection, told: Sequence[Dispatch]) -> None:
+    """Their workflows have been told."""
+    if told:
+        named = {"batch_ids": [d.id for d in told], "requests": [d.requested for d in told]}
+        await connection.execute(_sql["lock_many"], named)
+        await connection.execute(_sql["dispatched"], named)
 
 
 async def clean_keys(connection: Connection) -> None:
@@ -355,12 +383,7 @@ async def between_tries(connection: Connection, batch_id: int) -> list[BetweenTr
     return await many(connection, BetweenTries, _sql["between_tries"], {"id": batch_id})
 
 
-async def unfinished_of(connection: Connection, customer_id: int, kind: str) -> list[Dispatch]:
-    """Unfinished batches that a customer sent to their main or priority queue."""
+async def unfinished_of(connection: Connection, customer_id: int, kind: str) -> list[int]:
+    """Ids of unfinished batches that a customer sent to their main or priority queue."""
     parameters = {"customer_id": customer_id, "kind": kind}
-    return await many(connection, Dispatch, _sql["held_by"], parameters)
-
-
-async def dispatch_of(connection: Connection, batch_id: int) -> Dispatch | None:
-    """What the batch's workflow is told by, or None when there is no such batch."""
-    return await one(connection, Dispatch, _sql["dispatch_of"], {"id": batch_id})
+    return await values(connection, _sql["held_by"], parameters)

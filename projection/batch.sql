@@ -39,12 +39,18 @@ WHERE b.manifest_key = %(manifest_key)s AND b.manifest_key <> 0 AND b.state = 'f
     AND NOT b.superseded
 ORDER BY b.finished {down}, b.id {down} LIMIT %(limit)s OFFSET %(offset)s;
 
--- dispatched: its workflow has been told
-UPDATE batch SET dispatched = greatest(dispatched, %(requested)s) WHERE id = %(id)s;
+-- dispatched: their workflows have been told; after lock_many
+UPDATE batch SET dispatched = greatest(dispatched,
+    (%(requests)s::int[])[array_position(%(batch_ids)s::bigint[], id)])
+WHERE id = ANY(%(batch_ids)s::bigint[]);
 
 -- undispatched: batches whose workflow is not known to have been told, oldest first
 SELECT id, customer_id, kind, requested FROM batch WHERE dispatched < requested
 ORDER BY id LIMIT %(limit)s;
+
+-- newest_undispatched: the newest of them, whose senders wait while there are many
+SELECT id, customer_id, kind, requested FROM batch WHERE dispatched < requested
+ORDER BY id DESC LIMIT %(limit)s;
 
 -- unfinished: batches that a workflow has to be driving, in pages by id
 SELECT id, customer_id, kind, requested FROM batch WHERE state <> 'finished' AND id > %(after)s
@@ -60,8 +66,9 @@ SELECT state, count, waiting, processing, completed, errors, cancelled,
         WHERE (h.customer_id, h.kind) = (batch.customer_id, batch.kind)) AS paused
 FROM batch WHERE id = %(id)s;
 
--- request: its workflow has to be told again
-UPDATE batch SET requested = requested + 1 WHERE id = %(id)s RETURNING requested;
+-- request: their workflows have to be told again; after lock_many
+UPDATE batch SET requested = requested + 1 WHERE id = ANY(%(batch_ids)s::bigint[])
+RETURNING id, customer_id, kind, requested;
 
 -- pause: nothing new of it is begun, or is again
 UPDATE batch SET paused = %(paused)s WHERE id = %(id)s;
@@ -78,11 +85,14 @@ SELECT space_id || '/' || asset_id AS asset, error FROM entry
 WHERE batch_id = %(id)s AND state = 'error' ORDER BY ordinal LIMIT %(limit)s;
 
 -- held_by: unfinished batches of a customer's queue
-SELECT id, customer_id, kind, requested FROM batch
+SELECT id FROM batch
 WHERE customer_id = %(customer_id)s AND kind = %(kind)s AND state <> 'finished' ORDER BY id;
 
 -- lock: no entry of the batch changes until the transaction ends
 SELECT id FROM batch WHERE id = %(id)s FOR NO KEY UPDATE;
+
+-- lock_many: these batches, until the transaction ends
+SELECT id FROM batch WHERE id = ANY(%(batch_ids)s::bigint[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- lock_assets: of entries in a state, until the transaction ends; gives the entries
 SELECT e.ordinal FROM entry e
@@ -167,6 +177,3 @@ WHERE customer_id = %(customer_id)s AND key = %(key)s;
 
 -- idempotency_clean: forgets keys older than a day
 DELETE FROM idempotency WHERE created < now() - interval '24 hours';
-
--- dispatch_of: what its workflow is told by
-SELECT id, customer_id, kind, requested FROM batch WHERE id = %(id)s;

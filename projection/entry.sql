@@ -7,7 +7,8 @@ FROM asset WHERE batch_id = %(batch_id)s ORDER BY ordinal;
 UPDATE entry e SET owned = false,
     state = CASE e.state WHEN 'waiting' THEN 'completed' ELSE e.state END
 FROM unnest(%(batch_ids)s::bigint[], %(ordinals)s::int[]) AS t (batch_id, ordinal)
-WHERE e.batch_id = t.batch_id AND e.ordinal = t.ordinal AND e.owned;
+WHERE e.batch_id = t.batch_id AND e.ordinal = t.ordinal AND e.owned
+RETURNING CASE old.state WHEN 'waiting' THEN e.batch_id END AS ended_in;
 
 -- open: entries of a batch that have not ended, in pages by ordinal
 SELECT e.ordinal, e.space_id || '/' || e.asset_id AS asset, a.origin,

@@ -1,8 +1,17 @@
 """Starts workflows, tells a batch's to look again, and asks whether one is running."""
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+)
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
@@ -28,6 +37,20 @@ from workflows.contracts import (
     batch_workflow_id,
     job_workflow_id,
 )
+
+Due = TypeVar("Due")
+
+HAVE_WORK = (BatchState.WAITING, BatchState.PROCESSING, BatchState.PAUSED)
+"""States of batches that have not ended; with all others, workflows wait for retries, for days."""
+
+AT_ONCE = 16
+"""Calls of Temporal that are under way at one time."""
+
+PATIENCE_S = 10.0
+"""How long one call of Temporal may take."""
+
+TEMPORAL_AWAY = (RPCError, RuntimeError, TimeoutError)
+"""What calls of Temporal raise while it is away."""
 
 STEERING = """
 | signal | input | does |
@@ -93,12 +116,78 @@ async def dispatch_job(client: Client, job: ProcessJob) -> WorkflowHandle[Any, N
     )
 
 
+@dataclass
+class Told(Generic[Due]):
+    """What was told, in any order, and the first fault, if there was one."""
+
+    told: list[Due] = field(default_factory=list)
+    fault: Exception | None = None
+
+
+async def tell_each(dues: Iterable[Due], tell: Callable[[Due], Awaitable[object]]) -> Told[Due]:
+    """Tells Temporal of each, some at once.
+
+    One that cannot be told does not keep the others from it; but while Temporal is away, no more
+    than a few are tried.
+    """
+    outcome = Told[Due]()
+    left = iter(dues)
+
+    async def tell_some() -> None:
+        for due in left:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await tell(due)
+            except TimeoutError:
+                late = RPCError("no answer", RPCStatusCode.DEADLINE_EXCEEDED, b"")
+                outcome.fault = outcome.fault or late
+                return
+            except (RPCError, RuntimeError) as away:
+                outcome.fault = outcome.fault or away
+                return
+            outcome.told.append(due)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(tell_some())
+    return outcome
+
+
 async def is_running(client: Client, workflow_id: str) -> bool:
     """Whether a workflow of this id is open."""
+    said = await _described(client, workflow_id)
+    return said is not None and said.status == WorkflowExecutionStatus.RUNNING
+
+
+async def has_closed(client: Client, workflow_id: str, seconds: float) -> bool:
+    """Whether no workflow of this id has been open in the last `seconds`."""
+    said = await _described(client, workflow_id)
+    if said is None:
+        return True
+    if said.close_time is None:
+        return False
+    return datetime.now(UTC) - said.close_time > timedelta(seconds=seconds)
+
+
+async def _described(client: Client, workflow_id: str) -> WorkflowExecutionDescription | None:
+    """What Temporal knows of the newest workflow of this id; None: nothing."""
     try:
-        described = await client.get_workflow_handle(workflow_id).describe()
+        return await client.get_workflow_handle(workflow_id).describe()
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
-            return False
+            return None
         raise
-    return described.status == WorkflowExecutionStatus.RUNNING
+
+
+async def running_batches(client: Client, first: int, last: int) -> set[str]:
+    """Ids of workflows, of batches from `first` to `last`, that are open and have work.
+
+    As Temporal's visibility knows them, which is a moment late: of one that is missing, ask again.
+    """
+    states = ", ".join(f'"{state}"' for state in HAVE_WORK)
+    query = (
+        f'WorkflowType = "{BATCH_WORKFLOW}" AND ExecutionStatus = "Running"'
+        f" AND {BATCH.name} >= {first} AND {BATCH.name} <= {last}"
+        f" AND {STATE.name} IN ({states})"
+    )
+    return {each.id async for each in client.list_workflows(query)}

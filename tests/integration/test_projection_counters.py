@@ -340,7 +340,7 @@ async def test_cancel_and_retry_of_a_batch(pool: Pool) -> None:
     assert (await world.asset("b")).error == batch.CANCELLED
     await world.retry(only, "b")
     row = await world.batch(only)
-    assert (row.state, row.cancelled, row.errors, row.requested) == ("waiting", False, 1, 2)
+    assert (row.state, row.cancelled, row.errors, row.requested) == ("waiting", False, 1, 3)
     again = await world.asset("b")
     assert (again.ingesting, again.error, again.finished) == (True, None, None)
 

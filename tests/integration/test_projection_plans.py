@@ -55,10 +55,13 @@ STATEMENTS: dict[str, sql.Composed | sql.SQL] = {
     "space images": of_assets("of_space", "a.id ASC"),
     "all images": of_assets("of_customer", "a.space_id DESC", "a.id DESC"),
     "asset": sql.SQL(ASSET["get"]).format(columns=sql.SQL(ASSET["columns"])),
-    **{f"batch: {name}": sql.SQL(BATCH[name]) for name in ("undispatched", "unfinished", "plan")},
     **{
         f"batch: {name}": sql.SQL(BATCH[name])
-        for name in ("progress", "dispatched", "lock_assets", "failed", "retry", "cancel")
+        for name in ("undispatched", "newest_undispatched", "unfinished", "lock_many", "request")
+    },
+    **{
+        f"batch: {name}": sql.SQL(BATCH[name])
+        for name in ("plan", "progress", "dispatched", "lock_assets", "failed", "retry", "cancel")
     },
     **{
         f"entry: {name}": sql.SQL(ENTRY[name])
@@ -90,7 +93,7 @@ PARAMETERS: dict[str, Any] = {
     "after": 17,
     "state": "error",
     "error": None,
-    "requested": 1,
+    "requests": [1, 1, 1],
     "kind": "main",
     "job_id": 5,
     "seconds": 10.0,

@@ -280,8 +280,10 @@ def test_a_paused_batch_that_ends_closes(
     customer = own_stack.customer()
     members = bad.members("hang", 3)
     batch = customer.submit(members)
+    progress = f"{batch['@id']}/progress"
+    until("its workflow runs", lambda: customer.get(progress)["source"] == "workflow")
     signal_batch(own_stack, batch, "pause")
-    until("it is paused", lambda: customer.get(f"{batch['@id']}/progress")["state"] == "paused")
+    until("it is paused", lambda: customer.get(progress)["state"] == "paused")
     bad.let_go.set()
     if way == "cancelled":
         cancel(customer, batch)

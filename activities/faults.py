@@ -6,6 +6,7 @@
     ├── AssetFault              the asset's own: becomes its error at once, never retried
     └── SurroundingsFault       the world around it: retried with backoff, then its error
         ├── OriginAway          time-out, host not resolved, connection refused or cut, 429, 5xx
+        │   └── OriginTooSlow   it sends less than it must, or takes too long in all
         ├── StoreAway           derivatives cannot be written or deleted now
         └── DiskFull            no room for originals, or for derivatives
 
@@ -35,6 +36,10 @@ class OriginAway(SurroundingsFault):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class OriginTooSlow(OriginAway):
+    """The origin sends the original, and more slowly than it must."""
 
 
 class StoreAway(SurroundingsFault):

@@ -84,6 +84,20 @@ class Settings(BaseSettings):
         gt=0,
         description="seconds to connect to an origin, and between two parts of its answer",
     )
+    origin_min_rate: int = Field(
+        default=10_000,
+        ge=0,
+        description="bytes a second that an origin must send, over the window below; "
+        "what sends less is given up and tried again later",
+    )
+    origin_min_rate_window_s: float = Field(
+        default=60.0, gt=0, description="seconds over which the rate of an origin is measured"
+    )
+    origin_max_s: float = Field(
+        default=3600.0,
+        gt=0,
+        description="seconds one original may take to come, and an hour more for each 10 GB of it",
+    )
     origin_host_connections: int = Field(
         default=8,
         gt=0,

@@ -6,6 +6,7 @@
     ├── AssetFault              the asset's own: becomes its error at once, never retried
     ├── OriginAway              time-out, host not resolved, connection refused or cut, 429, 5xx:
     │                           tried again with backoff, then the asset's error
+    │   └── OriginTooSlow       it sends less than it must, or takes too long in all
     ├── OriginBusy              its host is not to be asked now: nothing was tried
     └── PlatformFault           ours: waited for without limit, never the asset's error
         ├── StoreAway           derivatives cannot be written or deleted now
@@ -33,6 +34,10 @@ class OriginAway(Fault):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class OriginTooSlow(OriginAway):
+    """The origin sends the original, and more slowly than it must."""
 
 
 class OriginBusy(Fault):

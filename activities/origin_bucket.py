@@ -9,9 +9,10 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from activities.faults import AssetFault, OriginAway
+from activities.faults import AssetFault, OriginAway, OriginTooSlow
 from activities.fetched import WRITE_BYTES, Fetched, too_large
 from activities.origin_access import AccessKey
+from activities.pace import Pace
 from activities.politeness import Politeness
 from settings import Settings
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MOST_STORES = 64
 """Kept open, each with its connections."""
+
+PART_BYTES = 64 * 1024
+"""Each must come within the time-out, so large ones would ask for more than the least rate."""
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -76,13 +80,16 @@ class BucketOrigins:
             found = await obstore.get_async(store, name)
         if found.meta["size"] > most:
             raise too_large(most)
-        parts = found.stream(min_chunk_size=WRITE_BYTES).__aiter__()
-        with into.open("wb", buffering=0) as file:
+        parts = found.stream(min_chunk_size=PART_BYTES).__aiter__()
+        pace = Pace(self._settings)
+        with into.open("wb", buffering=WRITE_BYTES) as file:
             while True:
                 async with asyncio.timeout(patience):
                     part = await anext(parts, None)
                 if part is None:
                     break
+                if not pace.keeps_up(len(part)):
+                    raise OriginTooSlow("The bucket of the origin sends too slowly")
                 file.write(part)
             size = file.tell()
         if size != found.meta["size"]:

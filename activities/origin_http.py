@@ -14,17 +14,15 @@ import httpcore
 
 from activities.addresses import GuardedBackend
 from activities.content_encoding import decoder
-from activities.faults import AssetFault, OriginAway
+from activities.faults import AssetFault, OriginAway, OriginTooSlow
 from activities.fetched import WRITE_BYTES, Fetched, too_large
 from activities.origin_url import OriginUrl
+from activities.pace import Pace
 from activities.politeness import Politeness
 from settings import Settings
 
 REDIRECTS = 5
 CONNECTIONS = 64
-SLOWEST_BYTES_S = 1024
-"""A body that comes slower than this on average is given up, after the first time-out period."""
-
 RESUMES = 10
 """Times that a cut connection is taken up where it ended, within one try at an original."""
 
@@ -36,6 +34,7 @@ LONGEST_WAIT_S = 3600.0
 class _Kept:
     """What a connection that was cut has left: so many bytes of what `validator` stands for."""
 
+    pace: Pace
     size: int = 0
     validator: bytes = b""
     goes: int = 0
@@ -98,7 +97,7 @@ class HttpOrigins:
             OriginAway: the origin does not answer, or not as it should, now.
             OSError: `into` cannot be written.
         """
-        known, redirects, kept = url.place, 0, _Kept()
+        known, redirects, kept = url.place, 0, _Kept(Pace(self._settings))
         while True:
             allowed = authorization if url.place == known else None
             async with self._politeness.towards(url.netloc):
@@ -176,12 +175,13 @@ class HttpOrigins:
             raise AssetFault(f"The origin {host} sends the file in an encoding that is not read")
         if not kept.size:
             kept.begin(response)
-        received, size, started, part = 0, kept.size, time.monotonic(), bytearray()
+        size, part = kept.size, bytearray()
+        kept.pace.begin()
         with into.open("ab" if kept.size else "wb", buffering=0) as file:
             try:
                 async for chunk in response.aiter_stream():
-                    received += len(chunk)
-                    self._check_pace(received, time.monotonic() - started, host)
+                    if not kept.pace.keeps_up(len(chunk)):
+                        raise OriginTooSlow(f"The origin {host} sends too slowly")
                     for piece in decoding.feed(chunk):
                         part += piece
                         size += len(piece)
@@ -201,10 +201,6 @@ class HttpOrigins:
             raise OriginAway(f"The connection to the origin {host} failed")
         media_type = _header(response, b"content-type")
         return Fetched(into, size, media_type.decode("latin-1") if media_type else None)
-
-    def _check_pace(self, received: int, spent_s: float, host: str) -> None:
-        if spent_s > self._settings.origin_timeout_s and received < spent_s * SLOWEST_BYTES_S:
-            raise OriginAway(f"The origin {host} sends too slowly")
 
 
 def _header(response: httpcore.Response, name: bytes) -> bytes | None:

@@ -156,7 +156,7 @@ async def test_a_server_that_drips(into: Path, start: bytes, words: str) -> None
 
     async with serving(drips) as server:
         with pytest.raises(OriginAway, match=words):
-            await fetch(server.url, into, origin_timeout_s=0.5)
+            await fetch(server.url, into, origin_timeout_s=0.5, origin_min_rate_window_s=0.5)
 
 
 async def test_a_cancelled_fetch_leaves_nothing(into: Path) -> None:

@@ -10,12 +10,11 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError
 
 from projection import asset, batch
-from projection.database import DatabaseUnavailable, Pool, transaction
+from projection.database import Pool, transaction
 from settings import Settings
 from workflows.contracts import QueueKind, RetryPlan
 from workflows.dispatch import (
     PATIENCE_S,
-    TEMPORAL_AWAY,
     dispatch_batch,
     dispatch_deletion,
     dispatch_job,
@@ -96,8 +95,8 @@ class Dispatcher:
                     client = await self.client()
                 are_batches_left = await self._tell_batches(client)
                 are_deletions_left = await self._tell_deletions(client)
-            except (*TEMPORAL_AWAY, DatabaseUnavailable) as away:
-                log.warning("told later", why=str(away) or type(away).__name__, seconds=pause)
+            except Exception as away:  # noqa: BLE001 - a pump that ends would not be missed
+                log.warning("told later", why=repr(away), seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
                 self.nudge()

@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowQueryFailedE
 from temporalio.service import RPCError
 
 from projection import asset, batch
-from projection.database import DatabaseUnavailable, Pool, transaction
+from projection.database import Pool, transaction
 from settings import Settings
 from workflows.contracts import (
     ProcessJob,
@@ -22,7 +22,6 @@ from workflows.contracts import (
 )
 from workflows.dispatch import (
     PATIENCE_S,
-    TEMPORAL_AWAY,
     dispatch_batch,
     dispatch_deletion,
     dispatch_job,
@@ -122,8 +121,8 @@ class Dispatcher:
                     client = await self.client()
                 are_batches_left = await self._tell_batches(client)
                 are_deletions_left = await self._tell_deletions(client)
-            except (*TEMPORAL_AWAY, DatabaseUnavailable) as away:
-                log.warning("told later", why=str(away) or type(away).__name__, seconds=pause)
+            except Exception as away:  # noqa: BLE001 - a pump that ends would not be missed
+                log.warning("told later", why=repr(away), seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
                 self.nudge()

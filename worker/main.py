@@ -156,7 +156,7 @@ async def _workers(
 async def _first_pass(reconciler: ReconcileActivities) -> None:
     try:
         await reconciler.run()
-    except (DatabaseUnavailable, RPCError) as away:
+    except (DatabaseUnavailable, RPCError, RuntimeError, TimeoutError) as away:
         log.warning("first pass of the reconciler failed; the schedule tries again", why=str(away))
 
 

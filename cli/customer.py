@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from cli.target import Data, target_settings
 from projection import customer, secret
-from projection.database import Connection
+from projection.database import Connection, is_unavailable
 
 app = typer.Typer(no_args_is_help=True)
 keys = typer.Typer(no_args_is_help=True)
@@ -49,7 +49,9 @@ def in_database(data: Path | None, work: Callable[[Connection], Awaitable[Result
     url = target_settings(data).database_url
     try:
         return asyncio.run(in_transaction(url, work))
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
+        if not is_unavailable(error):
+            raise
         raise SystemExit(f"the database does not answer: {error}") from error
 
 

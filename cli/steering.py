@@ -9,7 +9,7 @@ import typer
 from cli.customer import in_transaction
 from cli.target import Data, target_settings
 from projection import batch, queue
-from projection.database import Connection
+from projection.database import Connection, is_unavailable
 from settings import Settings
 
 Batch = Annotated[int | None, typer.Argument(help="the batch's number")]
@@ -54,7 +54,9 @@ def steer(
         changed = asyncio.run(in_transaction(settings.database_url, change))
     except psycopg.errors.ForeignKeyViolation as error:
         raise SystemExit(f"there is no customer {customer}") from error
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
+        if not is_unavailable(error):
+            raise
         raise SystemExit(f"the database does not answer: {error}") from error
     if batch_id is not None and not changed:
         raise SystemExit(f"there is no batch {batch_id}")

@@ -11,7 +11,7 @@ from typing import Any, LiteralString, TypeVar
 import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, class_row, dict_row, scalar_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
@@ -20,8 +20,52 @@ Parameters = Mapping[str, object]
 Row = TypeVar("Row")
 
 
+AWAY = (
+    "08",  # connection exceptions
+    "25006",  # read-only: a server that another has taken over from
+    "40001",  # serialisation failure
+    "40P01",  # deadlock
+    "53",  # insufficient resources: connections, memory, disk
+    "55P03",  # a lock that could not be had in time
+    "57014",  # a statement that took too long
+    "57P0",  # the server is starting or stopping, or has ended the session
+    "58",  # system errors: input and output
+)
+"""What a SQLSTATE begins with when the same transaction may succeed later."""
+
+
 class DatabaseUnavailable(Exception):
     """The database is down or does not answer; the same transaction may succeed later."""
+
+
+def is_unavailable(error: BaseException, connection: Connection | None = None) -> bool:
+    """Whether an error of the driver means that the database is away, and not a bug.
+
+    The server says so by its SQLSTATE. An error without one is the driver's own: then the database
+    is away if there is no `connection`, for none could be had, or if it is broken.
+    """
+    at_fault = _first_in_pipeline(error)
+    if not isinstance(at_fault, psycopg.Error):
+        return False
+    if at_fault.sqlstate is not None:
+        return at_fault.sqlstate.startswith(AWAY)
+    return (
+        isinstance(at_fault, psycopg.OperationalError | psycopg.InterfaceError)
+        and not isinstance(at_fault, psycopg.errors.PipelineAborted)
+        and (connection is None or connection.closed)
+    )
+
+
+def _first_in_pipeline(error: BaseException) -> BaseException:
+    """The error that aborted a pipeline: what follows in the pipeline only says that it has."""
+    seen = {id(error)}
+    while isinstance(error, psycopg.errors.PipelineAborted):
+        earlier = error.__cause__ or error.__context__
+        if earlier is None or id(earlier) in seen:
+            break
+        seen.add(id(earlier))
+        error = earlier
+    return error
 
 
 @asynccontextmanager
@@ -71,22 +115,33 @@ async def transaction(pool: Pool, seconds: float = 30.0) -> AsyncIterator[Connec
     """One transaction on a connection of the pool: committed at the end, or rolled back.
 
     Raises:
-        DatabaseUnavailable: no connection could be had, it broke, the server is starting or
-            stopping, or all that took longer than `seconds`. Deadlocks and serialisation failures
-            count too: a repetition may succeed.
+        DatabaseUnavailable: no connection could be had, it broke, all that took longer than
+            `seconds`, or the server failed in a way that a repetition may not (`AWAY`).
+        psycopg.Error: anything else that the driver says, unchanged.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
+    connection: Connection | None = None
     try:
         async with pool.connection(timeout=seconds) as connection:
             overdue = loop.call_at(deadline, _hang_up, connection)
             try:
                 yield connection
                 await connection.commit()
+            except psycopg.Error as error:
+                if _is_read_only(error):
+                    await connection.close()  # else the pool would keep to the server that was
+                raise
             finally:
                 overdue.cancel()
-    except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except psycopg.Error as error:
+        if not is_unavailable(error, connection):
+            raise
         raise DatabaseUnavailable(str(error)) from error
+
+
+def _is_read_only(error: BaseException) -> bool:
+    return isinstance(_first_in_pipeline(error), psycopg.errors.ReadOnlySqlTransaction)
 
 
 async def one(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.faults import AssetFault, OriginAway
+from activities.faults import AssetFault, OriginAway, OriginTooSlow
 from activities.origin import OriginClient
 from activities.origin_access import NO_ACCESS, Access, AccessKey
 from settings import Settings
@@ -63,6 +63,17 @@ async def test_what_is_refused_is_the_assets_own(
     (s3.folder / "large.tif").write_bytes(bytes(1001))
     with pytest.raises(AssetFault, match=words):
         await fetched(url, tmp_path / "original", origin_max_bytes=1000)
+    assert not (tmp_path / "original").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"origin_min_rate": 10**12, "origin_min_rate_window_s": 1e-6}, {"origin_max_s": 1e-6}],
+)
+async def test_a_bucket_that_is_too_slow(s3: S3, tmp_path: Path, settings: dict[str, Any]) -> None:
+    (s3.folder / "slow.tif").write_bytes(bytes(5_000_000))
+    with pytest.raises(OriginTooSlow, match="The bucket of the origin sends too slowly"):
+        await fetched(f"s3://{BUCKET}/slow.tif", tmp_path / "original", **settings)
     assert not (tmp_path / "original").exists()
 
 

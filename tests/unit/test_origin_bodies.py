@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.faults import AssetFault, OriginAway
+from activities.faults import AssetFault, OriginAway, OriginTooSlow
 from tests.unit.http_origin import Script, fetch, reply, serving
 
 pytestmark = pytest.mark.usefixtures("certificates")
@@ -157,6 +157,42 @@ async def test_a_server_that_drips(into: Path, start: bytes, words: str) -> None
     async with serving(drips) as server:
         with pytest.raises(OriginAway, match=words):
             await fetch(server.url, into, origin_timeout_s=0.5, origin_min_rate_window_s=0.5)
+
+
+@pytest.mark.parametrize("settings", [{"origin_min_rate_window_s": 0.5}, {"origin_max_s": 0.5}])
+async def test_an_origin_that_slows_down(into: Path, settings: dict[str, float]) -> None:
+    async def slows_down(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(1_000_000))
+        for _number in range(100):
+            writer.write(bytes(10))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with serving(slows_down) as server:
+        with pytest.raises(OriginTooSlow, match=r"The origin 127\.0\.0\.1 sends too slowly"):
+            await fetch(server.url, into, **settings)
+
+
+async def test_a_resumed_original_has_the_same_time(into: Path) -> None:
+    """Each connection is shorter than an original may take, and all of them together are not."""
+
+    async def in_pieces(head: bytes, writer: asyncio.StreamWriter) -> None:
+        found = re.search(rb"Range: bytes=([0-9]+)-", head)
+        start = int(found[1]) if found else 0
+        given: dict[str, str | int] = {"ETag": '"a"', "Content_Length": len(BODY) - start}
+        if start:
+            given["Content_Range"] = f"bytes {start}-{len(BODY) - 1}/{len(BODY)}"
+        writer.write(reply("206 Partial Content" if start else "200 OK", b"", **given))
+        for number in range(4):
+            await asyncio.sleep(0.1)
+            at = start + 1000 * number
+            writer.write(BODY[at : at + 1000])
+            await writer.drain()
+
+    async with serving(in_pieces) as server:
+        with pytest.raises(OriginTooSlow):
+            await fetch(server.url, into, origin_max_s=1.0)
+    assert 2 <= len(server.asked) <= 4
 
 
 async def test_a_cancelled_fetch_leaves_nothing(into: Path) -> None:

@@ -85,7 +85,7 @@ class BatchWorkflow:
 
     async def _drive(self, run: BatchRun) -> None:
         plan = await bookkeeping.plan_batch(run)
-        self._hosts = Hosts(plan.host_connections, plan.retry.attempts)
+        self._hosts.connections, self._hosts.attempts = plan.host_connections, plan.retry.attempts
         self._progress = await bookkeeping.batch_progress(run)
         while True:
             await self._carry_out()
@@ -203,9 +203,10 @@ class BatchWorkflow:
             await self._wait_for_change()
 
     def _take_in(self, entries: list[EntryRef]) -> None:
-        """Entries wait for a place in the window, unless they have one."""
+        """Entries wait for a place in the window, unless they do already or have one."""
+        known = {entry.ordinal for entry in self._ready} | self._in_flight.keys()
         for entry in entries:
-            if entry.ordinal in self._in_flight:
+            if entry.ordinal in known:
                 continue
             if entry.wait_s and entry.ordinal not in self._not_before:
                 wait = timedelta(seconds=entry.wait_s)

@@ -56,7 +56,7 @@ STEERING = """
 | signal | input | does |
 |---|---|---|
 | `retry_failed` | none, or `["space/id"]` | retries what failed: all, or these |
-| `cancel` | none | ends what has not started with the error `Cancelled` |
+| `cancel` | none | ends what no work is being done on, with the error `Cancelled` |
 | `pause`, `resume` | none | holds back what has not started, and lets it go on |
 
 The query `progress` says how far it is, what its assets wait for, and which hosts are closed.

@@ -114,7 +114,7 @@ class ProcessActivities:
                 )
                 return _deferred(work, result)
             await self._transact(
-                lambda c: processing.end_entry(c, entry.batch_id, entry.ordinal, result)
+                lambda c: processing.end_entry(c, entry.batch_id, entry.ordinal, result, work)
             )
             return Outcome(result.error)
 
@@ -205,6 +205,8 @@ class ProcessActivities:
             parts.append(await asyncio.to_thread(_unchanged, fetched, work.media_type))
         if work.is_bounded:
             await self._reserve(work, sum(each.size_bytes for part in parts for each in part.files))
+        # A worker that was stopped for long may wake up here, when another has the asset.
+        await self._transact(lambda c: processing.check(c, work))
         below = place(work.customer_id, work.space_id, work.asset_id)
         derivatives = []
         for derived in (each for part in parts for each in part.files):

@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import backlog, post, processing, scans, views
+from bench import backlog, post, processing, scans, views, waiting
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -18,6 +18,7 @@ def main() -> None:
         scans.run(count, rounds),
         *processing.run(count, rounds),
         *backlog.run(backlog=10_000),
+        *waiting.run(1000),
         post.run(1000, rounds=11),
         *views.run(batches=10_000, rounds=200),
     ]

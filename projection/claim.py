@@ -26,15 +26,35 @@ class BeyondQuota(Exception):
         self.room = room
 
 
-async def take(connection: Connection, asset: Mapping[str, object], holder: str) -> None:
-    """Claims an asset (customer_id, space_id, asset_id); no harm when the holder has it already.
+class ClaimLost(Exception):
+    """A newer attempt has the asset: this one took so long that it was taken for dead."""
+
+
+async def take(connection: Connection, asset: Mapping[str, object], holder: str) -> int:
+    """Claims an asset (customer_id, space_id, asset_id) for a new attempt of the holder.
+
+    Returns:
+        The token of this attempt; an older one of the same holder has lost the claim.
 
     Raises:
         AssetClaimed: somebody else has it; try again in a while.
     """
-    who = await value(connection, _sql["take"], {**asset, "holder": holder})
-    if who != holder:
-        raise AssetClaimed(who)
+    cursor = await connection.execute(_sql["take"], {**asset, "holder": holder})
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - the statement inserts or updates
+    if row["holder"] != holder:
+        raise AssetClaimed(row["holder"])
+    return int(row["token"])
+
+
+async def check(connection: Connection, asset: Mapping[str, object], token: int) -> None:
+    """Makes sure that an attempt still has the asset.
+
+    Raises:
+        ClaimLost: it has not.
+    """
+    if not await value(connection, _sql["is_held"], {**asset, "token": token}):
+        raise ClaimLost
 
 
 async def reserve(connection: Connection, asset: Mapping[str, object], size_bytes: int) -> None:

@@ -1,9 +1,10 @@
--- take: claims the asset, unless somebody has it; gives who has
+-- take: claims the asset for a new attempt, unless somebody else has it; gives who has
 INSERT INTO claim AS c (customer_id, space_id, asset_id, holder)
 VALUES (%(customer_id)s, %(space_id)s, %(asset_id)s, %(holder)s)
 ON CONFLICT (customer_id, space_id, asset_id) DO UPDATE SET holder = c.holder,
+    token = CASE WHEN c.holder = excluded.holder THEN excluded.token ELSE c.token END,
     bytes = CASE WHEN c.holder = excluded.holder THEN 0 ELSE c.bytes END
-RETURNING c.holder;
+RETURNING c.holder, c.token;
 
 -- reserve: room in the customer's quota for what the asset is to have in the store, if there is;
 -- gives the room, no row where there is no quota. After the customer is locked.
@@ -23,6 +24,10 @@ WITH asset_room AS (
         AND %(bytes)s <= r.room
 )
 SELECT room::bigint FROM asset_room;
+
+-- is_held: whether the asset is still claimed by this attempt
+SELECT EXISTS (SELECT FROM claim WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s
+    AND asset_id = %(asset_id)s AND token = %(token)s);
 
 -- release: lets go of the asset, if the holder has it
 DELETE FROM claim WHERE customer_id = %(customer_id)s AND space_id = %(space_id)s

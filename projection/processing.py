@@ -15,6 +15,7 @@ from projection import claim
 from projection.batch import CANCELLED as CANCELLED
 from projection.claim import AssetClaimed as AssetClaimed
 from projection.claim import BeyondQuota as BeyondQuota
+from projection.claim import ClaimLost as ClaimLost
 from projection.database import Connection, value
 from projection.statements import statements
 
@@ -32,7 +33,7 @@ class Work:
 
     `strategies`: the customer's for originals, with regex, strategy and sealed credentials in
     base64; `is_bounded`: room for its derivatives has to be reserved in the customer's quota;
-    `attempts`: tries in vain so far.
+    `attempts`: tries in vain so far; `token`: of this one.
     """
 
     customer_id: int
@@ -44,6 +45,7 @@ class Work:
     strategies: Sequence[Mapping[str, str]] = ()
     is_bounded: bool = False
     attempts: int = 0
+    token: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Processed:
     derivatives: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
 
-def _work(row: Mapping[str, Any]) -> Work:
+def _work(row: Mapping[str, Any], token: int) -> Work:
     return Work(
         customer_id=row["customer_id"],
         space_id=row["space_id"],
@@ -86,6 +88,7 @@ def _work(row: Mapping[str, Any]) -> Work:
         strategies=row["strategies"] or (),
         is_bounded=row["is_bounded"],
         attempts=row["attempts"],
+        token=token,
     )
 
 
@@ -130,10 +133,10 @@ async def begin_entry(connection: Connection, batch_id: int, ordinal: int) -> Wo
         return None
     if row["held_back"] and row["state"] == "waiting":
         raise HeldBack
-    await claim.take(connection, row, f"batch-{batch_id}")
+    token = await claim.take(connection, row, f"batch-{batch_id}")
     named |= {key: row[key] for key in ("customer_id", "space_id", "asset_id")}
     await connection.execute(_entry["begin"], named)
-    return _work(row)
+    return _work(row, token)
 
 
 async def reserve(connection: Connection, work: Work, size_bytes: int) -> None:
@@ -145,13 +148,34 @@ async def reserve(connection: Connection, work: Work, size_bytes: int) -> None:
     await claim.reserve(connection, vars(work), size_bytes)
 
 
+async def check(connection: Connection, work: Work) -> None:
+    """Makes sure that this attempt still has the asset.
+
+    Raises:
+        ClaimLost: a newer one has it.
+    """
+    await claim.check(connection, vars(work), work.token)
+
+
 async def end_entry(
-    connection: Connection, batch_id: int, ordinal: int, processed: Processed
+    connection: Connection,
+    batch_id: int,
+    ordinal: int,
+    processed: Processed,
+    work: Work | None = None,
 ) -> None:
-    """Records how an entry's processing ended, and lets go of the asset."""
+    """Records how an entry's processing ended, and lets go of the asset.
+
+    `work` is the attempt that came to it; None: the workflow, when no attempt can say.
+
+    Raises:
+        ClaimLost: a newer attempt has the asset.
+    """
     named: dict[str, object] = {"batch_id": batch_id, "ordinal": ordinal}
     row = await _read_locked(connection, _entry, named)
     if row is not None:
+        if work is not None and row["state"] == "processing":
+            await check(connection, work)
         await _end_entry(connection, named, row, processed)
 
 
@@ -174,7 +198,9 @@ async def defer_entry(
 ) -> None:
     """Records that an entry waits for another try, and lets go of the asset meanwhile."""
     named: dict[str, object] = {"batch_id": batch_id, "ordinal": ordinal}
-    await _read_locked(connection, _entry, named)
+    row = await _read_locked(connection, _entry, named)
+    if row is not None and row["state"] == "processing":
+        await check(connection, work)
     asset = {key: vars(work)[key] for key in ("customer_id", "space_id", "asset_id")}
     async with connection.pipeline():
         await connection.execute(_entry["defer"], {**named, **asset, **vars(deferral)})
@@ -197,13 +223,19 @@ async def begin_job(connection: Connection, job_id: int) -> Work | None:
     if row is None:
         await claim.release_all(connection, f"job-{job_id}")
         return None
-    await claim.take(connection, row, f"job-{job_id}")
+    token = await claim.take(connection, row, f"job-{job_id}")
     await connection.execute(_job["begin"], {"job_id": job_id})
-    return _work(row)
+    return _work(row, token)
 
 
 async def end_job(connection: Connection, job_id: int, work: Work, processed: Processed) -> None:
-    """Records how a job ended, and lets go of the asset."""
+    """Records how a job ended, and lets go of the asset.
+
+    Raises:
+        ClaimLost: a newer attempt has the asset.
+    """
+    if await _read_locked(connection, _job, {"job_id": job_id}) is not None:
+        await check(connection, work)
     async with connection.pipeline():
         await connection.execute(_job["end"], {"job_id": job_id, **_outcome(processed)})
         await claim.release(connection, vars(work), f"job-{job_id}")

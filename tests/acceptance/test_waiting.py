@@ -7,10 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import imageio_ffmpeg  # type: ignore[import-untyped]
@@ -21,74 +18,18 @@ from psycopg import sql
 from tests.acceptance.test_first_light import picture
 from tests.acceptance.test_steering import signal as signal_batch
 from tests.acceptance.test_steering import status
-from tests.conftest import SAMPLES, Origin
+from tests.bad_origin import BadOrigin, bad_origin
+from tests.conftest import Origin
 from tests.stack import Customer, Json, Stack, running_stack, until
 
 SOON_S = 15
 """Much longer than a picture takes, much shorter than what it would wait for."""
 
 
-@dataclass
-class BadOrigin:
-    """An origin: of `/closed…` it says 503 while `is_closed`, of `/hang…` nothing until let go."""
-
-    url: str = ""
-    is_closed: bool = True
-    retry_after_s: int = 20
-    asked: Counter[str] = field(default_factory=Counter)
-    let_go: threading.Event = field(default_factory=threading.Event)
-
-    def members(self, path: str, count: int) -> list[Json]:
-        return [
-            {
-                "id": f"{path}-{number}",
-                "space": 1,
-                "origin": f"{self.url}/{path}/{number}",
-                "mediaType": "image/jpeg",
-                "deliveryChannels": ["thumbs"],
-            }
-            for number in range(count)
-        ]
-
-
 @pytest.fixture
 def bad() -> Iterator[BadOrigin]:
-    bad = BadOrigin()
-    body = (SAMPLES / "rocket.jpg").read_bytes()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            kind = self.path.split("/")[1]
-            bad.asked[kind] += 1
-            if kind == "hang":
-                bad.let_go.wait(120)
-            is_closed = kind == "closed" and bad.is_closed
-            self.send_response(503 if is_closed else 200)
-            if is_closed:
-                self.send_header("Retry-After", str(bad.retry_after_s))
-            self.send_header("Content-Length", "0" if is_closed else str(len(body)))
-            self.end_headers()
-            if not is_closed:
-                self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as inherited
-            return
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """What is cancelled hangs up."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    bad.url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield bad
-    bad.let_go.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with bad_origin() as serving:
+        yield serving
 
 
 @pytest.fixture(scope="module")

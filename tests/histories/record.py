@@ -12,6 +12,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from tests.bad_origin import bad_origin
 from tests.conftest import SAMPLES
 from tests.stack import Customer, Json, Stack, running_stack, until
 
@@ -60,6 +61,7 @@ def main() -> None:
             _plain(customer, origin)
             _retried(customer, origin, folder, picture)
             _steered(customer, origin)
+            _deferred(customer)
 
 
 def _plain(customer: Customer, origin: str) -> None:
@@ -86,6 +88,23 @@ def _steered(customer: Customer, origin: str) -> None:
     asyncio.run(_signal(customer.stack, batch, "cancel"))
     customer.finished(batch)
     asyncio.run(_save(customer.stack, f"batch-{batch['id']}", "steered"))
+
+
+def _deferred(customer: Customer) -> None:
+    """A host closes, is probed in vain, opens; and the batch is paused meanwhile."""
+    with bad_origin() as bad:
+        bad.retry_after_s = 2
+        batch = customer.submit(bad.members("closed", 6))
+        progress = f"{batch['@id']}/progress"
+        until("it is closed", lambda: customer.get(progress)["closedHosts"])
+        asked = bad.asked["closed"]
+        until("it was probed", lambda: bad.asked["closed"] > asked)
+        asyncio.run(_signal(customer.stack, batch, "pause"))
+        until("it is paused", lambda: customer.get(progress)["state"] == "paused")
+        bad.is_closed = False
+        asyncio.run(_signal(customer.stack, batch, "resume"))
+        customer.finished(batch)
+    asyncio.run(_save(customer.stack, f"batch-{batch['id']}", "deferred"))
 
 
 async def _signal(stack: Stack, batch: Json, name: str) -> None:

@@ -22,7 +22,7 @@ def history(path: Path) -> WorkflowHistory:
 
 
 def test_there_are_histories() -> None:
-    assert {path.stem for path in HISTORIES} >= {"plain", "asset", "retried", "steered"}
+    assert {path.stem for path in HISTORIES} >= {"plain", "asset", "retried", "steered", "deferred"}
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=[path.stem for path in HISTORIES])

@@ -22,9 +22,10 @@ from activities.keys import place
 from activities.origin import OriginClient
 from activities.origin_access import access_to
 from activities.scratch import Scratch
+from activities.share import CustomerShare, Slot
 from activities.store import Store
 from delivery_channels import PolicyData, policy_data
-from projection import processing
+from projection import processing, queue
 from projection.database import Connection, DatabaseUnavailable, Pool, transaction
 from projection.processing import (
     CANCELLED,
@@ -54,6 +55,9 @@ WATCH_S = 2.0
 
 MAX_BACKOFF_S = 300.0
 
+CROWDED_S = 1.0
+"""Seconds until an asset is begun again whose slot another customer needs."""
+
 HAND_BACK_S = 0.5
 """Seconds until an asset is begun again that a stopping worker has handed back."""
 
@@ -64,6 +68,10 @@ Watch = Callable[[Connection], Awaitable[bool]]
 Policies = Mapping[str, object]
 """The policy of each channel: the name of one of the platform's, or what one of the customer's own
 stands for."""
+
+
+class SlotNeeded(Exception):
+    """The customer has more than half of the slots, and another's work waits."""
 
 
 @dataclass
@@ -79,7 +87,11 @@ class Beat:
 
 @dataclass(frozen=True)
 class ProcessActivities:
-    """The activities of one task queue, with what they work with."""
+    """The activities of one task queue, with what they work with.
+
+    `kind`: of the assets that wait for it, `main` or `priority`; None: no customer's share of its
+    slots is bounded.
+    """
 
     settings: Settings
     pool: Pool
@@ -89,6 +101,8 @@ class ProcessActivities:
     store: Store
     scratch: Scratch
     sealer: Sealer
+    share: CustomerShare
+    kind: str | None
 
     @activity.defn(name=PROCESS_ENTRY)
     async def process_entry(self, entry: ProcessEntry) -> Outcome:
@@ -163,8 +177,10 @@ class ProcessActivities:
         for, and a worker that stops hands the asset back. `is_last`: no other try follows.
         """
         try:
-            with await self.scratch.with_room(self.scratch.folder, beat.say) as folder:
-                return await self._derive(work, Path(folder), beat, watch)
+            with self.share.slot(work.customer_id) as slot:
+                await self._leave_room(slot)
+                with await self.scratch.with_room(self.scratch.folder, beat.say) as folder:
+                    return await self._derive(work, Path(folder), beat, watch, slot)
         except AssetFault as fault:
             return Processed(error=str(fault))
         except OriginAway as fault:
@@ -177,12 +193,16 @@ class ProcessActivities:
             return Deferral(attempts, wait_s, str(fault), closes_host=s is not None)
         except OriginBusy as busy:
             return Deferral(work.attempts, busy.wait_s)
+        except SlotNeeded:
+            return Deferral(work.attempts, CROWDED_S)
         except asyncio.CancelledError:
             if not activity.is_worker_shutdown():
                 raise
             return Deferral(work.attempts, HAND_BACK_S)
 
-    async def _derive(self, work: Work, folder: Path, beat: Beat, watch: Watch | None) -> Processed:
+    async def _derive(
+        self, work: Work, folder: Path, beat: Beat, watch: Watch | None, slot: Slot
+    ) -> Processed:
         policies = {each["channel"]: each["policy"] for each in work.delivery_channels}
         if policies.keys() <= {"none"}:
             return Processed()
@@ -193,7 +213,7 @@ class ProcessActivities:
 
         access = access_to(work.origin, work.strategies, self.sealer)
         fetched = await self._while_wanted(
-            room(lambda: self.origins.fetch(work.origin, original, access)), watch
+            room(lambda: self.origins.fetch(work.origin, original, access)), watch, slot
         )
         parts = []
         if policies.keys() & {"iiif-img", "thumbs"}:
@@ -220,17 +240,35 @@ class ProcessActivities:
             derivatives=derivatives,
         )
 
-    async def _while_wanted(self, fetch: Awaitable[Fetched], watch: Watch | None) -> Fetched:
-        """What is fetched. Raises AssetFault once it is wanted no more."""
+    async def _while_wanted(
+        self, fetch: Awaitable[Fetched], watch: Watch | None, slot: Slot
+    ) -> Fetched:
+        """What is fetched.
+
+        Raises:
+            AssetFault: it is wanted no more.
+            SlotNeeded: another customer's work waits.
+        """
         fetching = asyncio.ensure_future(fetch)
         try:
             while not (await asyncio.wait({fetching}, timeout=WATCH_S))[0]:
                 if watch is not None and await self._holds(watch):
                     raise AssetFault(CANCELLED)
+                await self._leave_room(slot)
             return fetching.result()
         finally:
             fetching.cancel()
             await asyncio.wait({fetching})
+
+    async def _leave_room(self, slot: Slot) -> None:
+        """Raises SlotNeeded if the customer has more than half of the slots, and others wait."""
+        kind = self.kind
+        if kind is None or not slot.is_beyond_share:
+            return
+        others_wait = await self._holds(lambda c: queue.others_wait(c, slot.customer_id, kind))
+        if others_wait and slot.is_beyond_share:
+            slot.give_up()
+            raise SlotNeeded
 
     async def _holds(self, watch: Watch) -> bool:
         """What is found in Postgres; false while that is away."""

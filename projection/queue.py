@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from projection.database import Connection, many, one
+from projection.database import Connection, many, one, value
 from projection.statements import statements
 
 _sql = statements("queue")
@@ -50,3 +50,9 @@ async def pause(connection: Connection, customer_id: int, kind: str, paused: boo
     """Holds back what the customer sent to a queue, and will; or lets it go on."""
     statement = _sql["hold" if paused else "release"]
     await connection.execute(statement, {"customer_id": customer_id, "kind": kind})
+
+
+async def others_wait(connection: Connection, customer_id: int, kind: str) -> bool:
+    """Whether another customer's assets wait on main, or are on priority."""
+    named = {"customer_id": customer_id, "kind": kind}
+    return bool(await value(connection, _sql["others_wait"], named))

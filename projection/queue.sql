@@ -3,6 +3,10 @@ SELECT waiting + processing AS size, waiting AS images_waiting, batches_waiting,
     batches_active, batches_recent
 FROM queue WHERE customer_id = %(customer_id)s AND manifest_key = %(manifest_key)s;
 
+-- others_wait: whether another customer has assets of this kind that no work has started on
+SELECT EXISTS (SELECT FROM queue WHERE manifest_key = 0 AND customer_id <> %(customer_id)s
+    AND CASE %(kind)s WHEN 'main' THEN waiting > 0 ELSE priority > 0 END);
+
 -- everywhere: assets on the queues of all customers
 SELECT coalesce(sum(waiting + processing), 0)::bigint AS incoming,
     coalesce(sum(priority), 0)::bigint AS priority

@@ -23,6 +23,7 @@ from activities.origin import OriginClient
 from activities.process import ProcessActivities
 from activities.reconcile import ReconcileActivities
 from activities.scratch import Scratch, own_folder
+from activities.share import CustomerShare
 from activities.store import Store
 from projection import worker as signs
 from projection.database import DatabaseUnavailable, Pool, open_pool, transaction
@@ -138,7 +139,16 @@ async def _workers(
             ImageProcesses(settings.image_processes, nice, settings.image_memory_bytes)
         )
         processing = ProcessActivities(
-            settings, pool, origins, images, transcoder, store, scratch, sealer
+            settings,
+            pool,
+            origins,
+            images,
+            transcoder,
+            store,
+            scratch,
+            sealer,
+            CustomerShare(count),
+            None if queue == AV else queue,
         )
         workers.append(
             Worker(

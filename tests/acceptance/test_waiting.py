@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import imageio_ffmpeg  # type: ignore[import-untyped]
@@ -110,6 +111,23 @@ def test_origins_that_hang(own_stack: Stack, origin: Origin, bad: BadOrigin) -> 
     # What is only being fetched is cancelled at once as well.
     cancel(first, held)
     assert first.finished(held, 6)["errors"] == 16
+
+
+def test_many_hosts_that_hang(own_stack: Stack, origin: Origin) -> None:
+    first, second = own_stack.customer(), own_stack.customer()
+    with ExitStack() as hosts:
+        origins = [hosts.enter_context(bad_origin()) for _ in range(20)]
+        members = [
+            {**member, "id": f"{number}-{member['id']}"}
+            for number, each in enumerate(origins)
+            for member in each.members("hang", 2)
+        ]
+        held = first.submit(members)
+        until("they hang", lambda: sum(each.asked["hang"] for each in origins) >= 16)
+        batch = second.submit([picture(origin, name) for name in "abc"])
+        assert second.finished(batch, SOON_S)["errors"] == 0
+        cancel(first, held)
+        assert first.finished(held, 6)["errors"] == 40
 
 
 def test_films_do_not_keep_pictures(own_stack: Stack, origin: Origin, tmp_path: Path) -> None:

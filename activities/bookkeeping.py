@@ -87,7 +87,7 @@ class BookkeepingActivities:
                     row.ordinal,
                     row.asset,
                     file_name(row.origin or ""),
-                    host_name(row.origin or ""),
+                    "" if row.is_unfetched else host_name(row.origin or ""),
                     AV if row.is_av else "",
                     row.wait_s,
                 )

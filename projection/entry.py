@@ -12,13 +12,15 @@ _sql = statements("entry")
 class OpenEntry:
     """An entry that has not ended; `asset` is `space/id`, and has no origin if it is deleted.
 
-    `is_av`: sound or film is made of it; `wait_s`: seconds until it may be tried again.
+    `is_av`: sound or film is made of it; `is_unfetched`: nothing is, so no host is asked;
+    `wait_s`: seconds until it may be tried again.
     """
 
     ordinal: int
     asset: str
     origin: str | None
     is_av: bool
+    is_unfetched: bool
     wait_s: float
 
 

@@ -13,6 +13,7 @@ RETURNING CASE old.state WHEN 'waiting' THEN e.batch_id END AS ended_in;
 -- open: entries of a batch that have not ended, in pages by ordinal
 SELECT e.ordinal, e.space_id || '/' || e.asset_id AS asset, a.origin,
     coalesce(a.delivery_channels @> '[{"channel": "iiif-av"}]', false) AS is_av,
+    coalesce(a.delivery_channels <@ '[{"channel": "none", "policy": "none"}]', true) AS is_unfetched,
     coalesce(greatest(0, extract(epoch FROM a.next_attempt - clock_timestamp())), 0)::float AS wait_s
 FROM entry e
 LEFT JOIN asset a ON (a.customer_id, a.space_id, a.id) = (e.customer_id, e.space_id, e.asset_id)

@@ -48,6 +48,9 @@ Order = Callable[[], Awaitable[object]]
 PAGE = 500
 """Entries read from Postgres at a time."""
 
+FAIR_TO_WORK = "fair-to-work"
+"""Patch: signals that come without end do not keep entries from being begun."""
+
 SHOWN_IN_FLIGHT = 100
 """Assets that the query `progress` names: in process, or waiting for another try."""
 
@@ -169,11 +172,16 @@ class BatchWorkflow:
         return self._woken or bool(self._orders)
 
     async def _carry_out(self) -> None:
-        """Carries out the orders of signals, in the order in which they came."""
-        while self._orders:
+        """Carries out the orders of signals that are there, in the order in which they came.
+
+        What comes meanwhile has its turn after work: no stream of signals keeps a batch from it.
+        """
+        left = len(self._orders)
+        while self._orders and left:
             await self._orders[0]()
             self._orders.popleft()
             self.wake()
+            left = left - 1 if workflow.patched(FAIR_TO_WORK) else len(self._orders)
 
     async def _work_through(self, plan: BatchPlan) -> None:
         """Keeps a window of entries in flight until none is left, or history has grown long."""
@@ -184,8 +192,9 @@ class BatchWorkflow:
                 await self._carry_out()
                 self._woken = False
                 after, exhausted = 0, False
-                self._ready.clear()
-                self._not_before.clear()
+                if not workflow.patched(FAIR_TO_WORK):
+                    self._ready.clear()
+                    self._not_before.clear()
             draining = self._paused or workflow.info().is_continue_as_new_suggested()
             room = not draining and len(self._in_flight) < plan.window
             entry = self._next_ready() if room else None

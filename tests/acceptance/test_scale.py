@@ -17,7 +17,7 @@ from tests.conftest import Origin
 from tests.recount import RECOUNT
 from tests.stack import Customer, Json, Stack, iiifq, running_stack, until
 
-ASSETS = int(os.environ.get("IIIFQ_SCALE_ASSETS", "1000"))
+ASSETS = int(os.environ.get("IIIFQ_SCALE_ASSETS", "1500"))
 BATCHES = int(os.environ.get("IIIFQ_SCALE_BATCHES", "100"))
 BAD = 20
 WINDOW = 50

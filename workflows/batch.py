@@ -67,6 +67,7 @@ class BatchWorkflow:
         self._not_before: dict[int, datetime] = {}
         self._hand_backs: dict[int, int] = {}
         self._ready: deque[EntryRef] = deque()
+        self._unseen: set[int] = set()
         self._hosts = Hosts(connections=0, attempts=1)
         self._progress = BatchProgress(BatchState.WAITING, 0, 0, 0, 0, 0)
         self._orders: deque[Order] = deque()
@@ -192,7 +193,9 @@ class BatchWorkflow:
                 await self._carry_out()
                 self._woken = False
                 after, exhausted = 0, False
-                if not workflow.patched(FAIR_TO_WORK):
+                if workflow.patched(FAIR_TO_WORK):
+                    self._unseen = {entry.ordinal for entry in self._ready}
+                else:
                     self._ready.clear()
                     self._not_before.clear()
             draining = self._paused or workflow.info().is_continue_as_new_suggested()
@@ -206,6 +209,8 @@ class BatchWorkflow:
                 exhausted = not page.entries
                 after = page.entries[-1].ordinal if page.entries else after
                 self._take_in(page.entries)
+                if exhausted:
+                    self._drop_unseen()
                 continue
             if not self._in_flight and (draining or not self._ready):
                 return
@@ -215,12 +220,21 @@ class BatchWorkflow:
         """Entries wait for a place in the window, unless they do already or have one."""
         known = {entry.ordinal for entry in self._ready} | self._in_flight.keys()
         for entry in entries:
+            self._unseen.discard(entry.ordinal)
+            if not entry.wait_s:
+                self._not_before.pop(entry.ordinal, None)  # it was retried, or is due
             if entry.ordinal in known:
                 continue
             if entry.wait_s and entry.ordinal not in self._not_before:
                 wait = timedelta(seconds=entry.wait_s)
                 self._not_before[entry.ordinal] = workflow.now() + wait
             self._ready.append(entry)
+
+    def _drop_unseen(self) -> None:
+        """What Postgres has no more, as it was cancelled or deleted, waits here no longer."""
+        if self._unseen:
+            self._ready = deque(e for e in self._ready if e.ordinal not in self._unseen)
+            self._unseen.clear()
 
     def _next_ready(self) -> EntryRef | None:
         """The first entry that may be begun now, taken out of those that wait."""

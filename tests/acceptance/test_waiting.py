@@ -74,6 +74,9 @@ def test_a_closed_host(own_stack: Stack, origin: Origin, bad: BadOrigin) -> None
     finished = first.finished(held, 5)
     assert (finished["completed"], finished["errors"]) == (40, 40)
     assert first.get(f"{held['errorImages']}?pageSize=1")["member"][0]["error"] == "Cancelled"
+    progress_url = f"{held['@id']}/progress"
+    until("its workflow knows", lambda: first.get(progress_url)["state"] == "cancelled", 10)
+    assert first.get(progress_url)["inFlight"] == []
     assert bad.asked["closed"] <= 8
 
 
